@@ -1,0 +1,52 @@
+// Package slot defines the slot format: what one system partition holds, front to back.
+//
+//	[FAT: vmlinuz, initrd, grub.cfg, manifest.json][root file system][verity hash tree]
+//
+// Every part starts at a multiple of [Align].
+package slot
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Align is the alignment of each part of a slot, in bytes.
+const Align = 1 << 20
+
+// LayoutPath is where the initrd carries its slot's [Layout].
+const LayoutPath = "/etc/coracle/slot.json"
+
+// Layout says where the root and its hash tree are in a slot, and what the root must hash to.
+// Offsets and sizes are bytes, offsets from the slot's first byte.
+type Layout struct {
+	Version       string `json:"version"`       // Coracle's version
+	Arch          string `json:"arch"`          // GOARCH
+	RootOffset    uint64 `json:"rootOffset"`    // start of the root file system
+	RootSize      uint64 `json:"rootSize"`      // a multiple of DataBlockSize
+	HashOffset    uint64 `json:"hashOffset"`    // start of the verity superblock; the tree follows it
+	RootHash      string `json:"rootHash"`      // hex SHA-256
+	Salt          string `json:"salt"`          // hex, may be empty
+	DataBlockSize uint32 `json:"dataBlockSize"` // bytes
+	HashBlockSize uint32 `json:"hashBlockSize"` // bytes
+}
+
+// ParseLayout reads a Layout and checks that its numbers can be true.
+func ParseLayout(b []byte) (Layout, error) {
+	var l Layout
+	if err := json.Unmarshal(b, &l); err != nil {
+		return l, fmt.Errorf("parse slot layout: %w", err)
+	}
+	switch {
+	case l.DataBlockSize == 0 || l.HashBlockSize == 0:
+		return l, fmt.Errorf("slot layout: a block size is zero")
+	case l.RootSize == 0 || l.RootSize%uint64(l.DataBlockSize) != 0:
+		return l, fmt.Errorf("slot layout: rootSize %d is not a positive multiple of the block size %d", l.RootSize, l.DataBlockSize)
+	case l.RootOffset%Align != 0 || l.HashOffset%Align != 0:
+		return l, fmt.Errorf("slot layout: offsets %d and %d must be multiples of %d", l.RootOffset, l.HashOffset, Align)
+	case l.HashOffset < l.RootOffset+l.RootSize:
+		return l, fmt.Errorf("slot layout: the hash tree at %d overlaps the root that ends at %d", l.HashOffset, l.RootOffset+l.RootSize)
+	case len(l.RootHash) != 64:
+		return l, fmt.Errorf("slot layout: rootHash has %d hex digits, want 64", len(l.RootHash))
+	}
+	return l, nil
+}
