@@ -1,0 +1,90 @@
+# Coracle: `make help` lists what there is. Everything that is built lands in _out.
+
+ARCH       ?= amd64
+OUT        ?= _out
+MEMORY     ?= 2048
+CPUS       ?= 2
+FIRMWARE   ?= uefi
+DISK       ?= 8G
+
+# The Go settings of every program in the image (arch/go.go has them for the imager). Tests and tools use the
+# same ones, so that Kubernetes is compiled once.
+GO_TAGS    := osusergo,netgo,no_btrfs,no_devmapper,no_zfs,no_aufs,providerless
+export CGO_ENABLED := 0
+export GOFLAGS     := -buildvcs=false -trimpath -tags=$(GO_TAGS)
+
+IMAGE      := $(OUT)/coracle-$(ARCH).img
+IMAGER     := go run ./tools/imager
+VM         := go run ./tools/vm
+BENCH      := go run ./tools/bench
+
+.DEFAULT_GOAL := help
+
+##@ Use
+
+.PHONY: run
+run: image ## Build the image, boot it in QEMU until its node is Ready, stay until Ctrl-C (DETACH=1: return when Ready)
+	$(VM) run --image $(IMAGE) --dir $(OUT)/run --memory $(MEMORY) --cpus $(CPUS) --firmware $(FIRMWARE) --disk-size $(DISK) $(if $(DETACH),--detach)
+
+.PHONY: stop
+stop: ## End the machine that `make run DETACH=1` left running
+	$(VM) stop --dir $(OUT)/run
+
+.PHONY: image
+image: host ## Build the disk image, its .zst, SBOM and licences into _out
+	$(IMAGER) build images/$(ARCH).yml --out $(OUT)
+
+##@ Test
+
+.PHONY: test
+test: image ## Unit tests, then boot tests on the real image
+	go test -vet=off $$(go list ./... | grep -v /boottest)
+	CORACLE_REQUIRE_IMAGE=1 go test -vet=off -count=1 -timeout 60m -v ./tools/vm/boottest
+
+.PHONY: test-all
+test-all: image ## Everything: unit tests, all boot tests, reproducibility
+	go test -vet=off $$(go list ./... | grep -v /boottest)
+	CORACLE_REQUIRE_IMAGE=1 CORACLE_TEST_ALL=1 go test -vet=off -count=1 -timeout 180m -v ./tools/vm/boottest
+	$(MAKE) repro
+
+.PHONY: repro
+repro: host ## Build the image twice and compare every output byte by byte
+	$(IMAGER) repro images/$(ARCH).yml --out $(OUT)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME (default 20s)
+	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' init machined kube images arch tools | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -h -o '^func Fuzz[A-Za-z0-9_]*' ./$$p/*_test.go | sed 's/^func //'); do \
+	    echo "== $$p $$f"; go test -vet=off -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) ./$$p || exit 1; \
+	  done; \
+	done
+
+.PHONY: lint
+lint: ## gofmt and go vet
+	@files=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$files" ] || { echo "not gofmt-clean:"; echo "$$files"; exit 1; }
+	go vet ./...
+
+##@ Measure
+
+.PHONY: bench
+bench: image ## Boot with 512 MiB and 2 GiB, measure, write _out/bench.json (about 40 minutes)
+	$(BENCH) --image $(IMAGE) --out $(OUT)/bench.json
+
+.PHONY: bench-baseline
+bench-baseline: image ## Measure the baseline: upstream's components as separate processes on the same kernel
+	$(BENCH) --image $(IMAGE) --out $(OUT)/bench.json --baseline
+
+##@ House
+
+.PHONY: host
+host: ## Install from apt what the build and the tests need, if it is missing
+	@tools/host-packages.sh
+
+.PHONY: clean
+clean: ## Remove what was built; downloaded packages stay in _out/cache
+	@find $(OUT) -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} + 2>/dev/null || true
+
+.PHONY: help
+help: ## This help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nSettings: ARCH=%s MEMORY=%s CPUS=%s FIRMWARE=%s DISK=%s\n' $(ARCH) $(MEMORY) $(CPUS) $(FIRMWARE) $(DISK)
