@@ -1,0 +1,219 @@
+// Package debian takes files from Debian packages without touching the packages of the build host.
+//
+// It runs apt with a configuration, package lists and an empty status file of its own, for any architecture.
+// apt checks the archive's signatures against Debian's keyring; the packages are unpacked with dpkg-deb below a cache
+// folder, and nothing is ever installed. No root is needed.
+package debian
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// keyring is where Debian and Ubuntu install Debian's archive keys.
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+// listsMaxAge is how long package lists are used before they are asked for again. Within it a build needs no network
+// when the packages it wants are in the cache.
+const listsMaxAge = 12 * time.Hour
+
+// Options say which Debian is used and where things are kept.
+type Options struct {
+	Suite      string              // such as trixie; its updates and security suites are used too
+	Components []string            // such as main
+	Arch       string              // Debian's name of the architecture: amd64, arm64, armhf
+	Cache      string              // folder for lists, packages and unpacked packages
+	Warn       func(string, error) // told what went wrong without stopping the work; may be nil
+}
+
+// Archive is one Debian suite for one architecture.
+type Archive struct {
+	Options
+	config string // apt.conf
+	lock   *os.File
+	used   map[string]Package
+}
+
+// Open prepares apt's own folders in the cache and fetches the package lists when they are missing or old.
+// Close gives the cache to the next process.
+func Open(ctx context.Context, o Options) (*Archive, error) {
+	if _, err := os.Stat(keyring); err != nil {
+		return nil, fmt.Errorf("%s is missing: install the package debian-archive-keyring", keyring)
+	}
+	mirrors, err := HostMirrors("/etc/apt")
+	if err != nil {
+		return nil, err
+	}
+	cache, err := filepath.Abs(o.Cache)
+	if err != nil {
+		return nil, err
+	}
+	o.Cache = cache
+	dir := filepath.Join(o.Cache, "apt", o.Arch)
+	a := &Archive{Options: o, config: filepath.Join(dir, "apt.conf"), used: map[string]Package{}}
+	for _, d := range []string{"state/lists/partial", "cache/archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if a.lock, err = lock(filepath.Join(dir, "lock")); err != nil {
+		return nil, err
+	}
+	if err := a.configure(ctx, dir, mirrors); err != nil {
+		a.Close()
+		return nil, err
+	}
+	if err := a.update(ctx, dir); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// Close releases the cache. The Archive's unpacked packages stay.
+func (a *Archive) Close() error { return a.lock.Close() }
+
+// lock waits for another imager that uses the same cache.
+func lock(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// configure writes apt.conf, sources.list and the empty status file.
+func (a *Archive) configure(ctx context.Context, dir string, m Mirrors) error {
+	host, err := hostAcquire(ctx)
+	if err != nil {
+		return err
+	}
+	sources := filepath.Join(dir, "sources.list")
+	var list, conf strings.Builder
+	options, components := "[signed-by="+keyring+"]", strings.Join(a.Components, " ")
+	fmt.Fprintf(&list, "deb %s %s %s %s\n", options, m.Main, a.Suite, components)
+	fmt.Fprintf(&list, "deb %s %s %s-updates %s\n", options, m.Main, a.Suite, components)
+	fmt.Fprintf(&list, "deb %s %s %s-security %s\n", options, m.Security, a.Suite, components)
+
+	conf.WriteString(host)
+	for _, set := range [][2]string{
+		{"Dir::State", filepath.Join(dir, "state")},
+		{"Dir::State::status", filepath.Join(dir, "status")},
+		{"Dir::Cache", filepath.Join(dir, "cache")},
+		{"Dir::Etc::main", "/dev/null"},
+		{"Dir::Etc::parts", "/dev/null"}, // the host's hooks and pins are not for us; Dir::Etc stays for its passwords
+		{"Dir::Etc::sourcelist", sources},
+		{"Dir::Etc::sourceparts", "/dev/null"},
+		{"Dir::Etc::preferences", "/dev/null"},
+		{"Dir::Etc::preferencesparts", "/dev/null"},
+		{"Dir::Etc::trusted", "/dev/null"},
+		{"Dir::Etc::trustedparts", "/dev/null"},
+		{"APT::Architecture", a.Arch},
+		{"APT::Architectures::", a.Arch},
+		{"APT::Install-Recommends", "false"},
+		{"APT::Sandbox::User", "root"}, // the cache may be in a home folder that user _apt cannot enter
+		{"Acquire::Languages", "none"},
+		{"Acquire::AllowInsecureRepositories", "false"},
+		{"Acquire::AllowWeakRepositories", "false"},
+		{"Acquire::AllowDowngradeToInsecureRepositories", "false"},
+	} {
+		fmt.Fprintf(&conf, "%s %q;\n", set[0], set[1])
+	}
+	if err := os.WriteFile(filepath.Join(dir, "status"), nil, 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(a.config, []byte(conf.String()), 0o644); err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(sources); err == nil && string(old) == list.String() {
+		return nil
+	}
+	os.Remove(filepath.Join(dir, "updated"))
+	return os.WriteFile(sources, []byte(list.String()), 0o644)
+}
+
+// hostAcquire is how the host reaches mirrors: proxies, time-outs, and dates to ignore on a snapshot mirror.
+func hostAcquire(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "apt-config", "dump").Output()
+	if err != nil {
+		return "", fmt.Errorf("apt-config dump (the build needs apt, so Debian or Ubuntu): %w", err)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(out)) {
+		name, _, _ := strings.Cut(line, " ")
+		for _, keep := range []string{"http", "https", "Retries", "ForceIPv4", "ForceIPv6", "Check-Valid-Until", "Check-Date"} {
+			if rest, ok := strings.CutPrefix(name, "Acquire::"+keep); ok && (rest == "" || strings.HasPrefix(rest, "::")) {
+				b.WriteString(line)
+				break
+			}
+		}
+	}
+	return b.String(), nil
+}
+
+// update fetches the package lists unless they are fresh. Old lists are better than none: without network
+// the build goes on with them.
+func (a *Archive) update(ctx context.Context, dir string) error {
+	stamp := filepath.Join(dir, "updated")
+	info, err := os.Stat(stamp)
+	if err == nil && time.Since(info.ModTime()) < listsMaxAge {
+		return nil
+	}
+	haveLists := err == nil
+	if _, err := a.run(ctx, "", "apt-get", "update", "-q", "--error-on=any"); err != nil {
+		if haveLists && ctx.Err() == nil {
+			a.warn("package lists are not fresh", err)
+			return nil
+		}
+		return err
+	}
+	return os.WriteFile(stamp, nil, 0o644)
+}
+
+func (a *Archive) warn(what string, err error) {
+	if a.Warn != nil {
+		a.Warn(what, err)
+	}
+}
+
+// run runs an apt program with the archive's configuration in dir and returns its output.
+func (a *Archive) run(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "APT_CONFIG="+a.config, "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
+	return output(cmd)
+}
+
+// output runs cmd and returns its standard output; the error has the command and the end of what it printed.
+func output(cmd *exec.Cmd) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if err == nil {
+		return stdout.String(), nil
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return "", fmt.Errorf("%s: %w", cmd, err)
+	}
+	said := strings.TrimSpace(stderr.String())
+	if said == "" {
+		said = strings.TrimSpace(stdout.String())
+	}
+	if lines := strings.Split(said, "\n"); len(lines) > 12 {
+		said = strings.Join(lines[len(lines)-12:], "\n")
+	}
+	return "", fmt.Errorf("%s: %w\n%s", cmd, err, said)
+}
