@@ -20,13 +20,17 @@ type decoder struct {
 }
 
 func (d *decoder) fail(n *yaml.Node, path, format string, args ...any) {
+	if len(d.problems) == maxProblems {
+		d.nodes = maxNodes + 1 // whoever made this document has enough to do
+		return
+	}
 	d.problems = append(d.problems, Problem{File: d.doc.file, Line: n.Line, Column: n.Column, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // value reads n into v. enum is the enum tag that applies to strings in it.
 func (d *decoder) value(v reflect.Value, n *yaml.Node, path string, enum string) {
 	if d.nodes++; d.nodes > maxNodes {
-		if d.nodes == maxNodes+1 {
+		if d.nodes == maxNodes+1 && len(d.problems) < maxProblems {
 			d.fail(n, path, "the document has more than %d values", maxNodes)
 		}
 		return

@@ -27,6 +27,9 @@ import (
 // maxNodes bounds what a document may expand to: aliases of aliases would otherwise grow without limit.
 const maxNodes = 100_000
 
+// maxProblems is how many problems are reported at most.
+const maxProblems = 50
+
 // Document remembers where in a file each path stands, for problems that are found after parsing.
 type Document struct {
 	file string
