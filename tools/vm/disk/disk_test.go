@@ -1,0 +1,240 @@
+package disk
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/diskfs/go-diskfs"
+	"github.com/diskfs/go-diskfs/backend/file"
+	"github.com/diskfs/go-diskfs/filesystem/fat32"
+	"github.com/diskfs/go-diskfs/partition/gpt"
+)
+
+const (
+	mib       = 1 << 20
+	bootStart = 1 * mib
+	bootSize  = 64 * mib
+)
+
+// image makes a disk with partitions numbered as Coracle's, whose BOOT holds what fill writes there.
+func image(t *testing.T, fill func(path string)) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "image.img")
+	d, err := diskfs.Create(path, 80*mib, diskfs.SectorSizeDefault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := &gpt.Table{LogicalSectorSize: 512, PhysicalSectorSize: 512, ProtectiveMBR: true, Partitions: []*gpt.Partition{
+		{Index: 1, Start: bootStart / 512, Size: bootSize, Type: gpt.EFISystemPartition, Name: Boot},
+		{Index: 2, Start: (bootStart + bootSize) / 512, Size: 4 * mib, Type: gpt.LinuxFilesystem, Name: SlotA},
+	}}
+	if err := d.Partition(table); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fill(path)
+	return path
+}
+
+// fatByUs formats BOOT with the library that the imager uses.
+func fatByUs(t *testing.T) func(string) {
+	return func(path string) {
+		b, err := file.OpenFromPath(path, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		fs, err := fat32.Create(b, bootSize, bootStart, 512, "CORACLEBOOT", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range []string{"EFI/BOOT", "coracle"} {
+			if err := fs.Mkdir(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := writeFile(fs, "coracle/grubenv", bytes.Repeat([]byte("#"), 1024)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// fatByDosfstools formats BOOT with mkfs.vfat.
+func fatByDosfstools(t *testing.T) func(string) {
+	mkfs, err := exec.LookPath("mkfs.vfat")
+	if err != nil {
+		t.Skip("mkfs.vfat is not installed")
+	}
+	return func(path string) {
+		part := filepath.Join(t.TempDir(), "fat")
+		if out, err := exec.Command(mkfs, "-C", "-F", "32", part, "65536").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		content, err := os.ReadFile(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteAt(content, bootStart); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func readBootFile(t *testing.T, path, name string) []byte {
+	t.Helper()
+	fs, closeDisk, err := openBoot(path, diskfs.ReadOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeDisk()
+	b, err := fs.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestWriteBootFile(t *testing.T) {
+	for name, format := range map[string]func(*testing.T) func(string){"go-diskfs": fatByUs, "dosfstools": fatByDosfstools} {
+		t.Run(name, func(t *testing.T) {
+			path := image(t, format(t))
+			config := []byte("apiVersion: coracle/v1alpha1\n" + strings.Repeat("# more than a cluster\n", 100))
+			if err := WriteBootFile(path, ConfigName, config); err != nil {
+				t.Fatal(err)
+			}
+			if got := readBootFile(t, path, ConfigName); !bytes.Equal(got, config) {
+				t.Errorf("read back %q", got)
+			}
+			// A shorter second version must not keep the end of the first.
+			if err := WriteBootFile(path, ConfigName, []byte("kind: MachineConfig\n")); err != nil {
+				t.Fatal(err)
+			}
+			if got := readBootFile(t, path, ConfigName); string(got) != "kind: MachineConfig\n" {
+				t.Errorf("read back %q", got)
+			}
+			names, err := BootFiles(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(names, ConfigName) {
+				t.Errorf("BOOT lists %q", names)
+			}
+		})
+	}
+}
+
+func TestWriteBootFileErrors(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.img")
+	if err := os.WriteFile(empty, make([]byte, mib), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, path, want string }{
+		{"no partition table", empty, "partition table"},
+		{"no file system", image(t, func(string) {}), "is not FAT32"},
+		{"no file", filepath.Join(t.TempDir(), "none"), "none"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := WriteBootFile(c.path, ConfigName, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want it to say %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestPartition(t *testing.T) {
+	path := image(t, fatByUs(t))
+	got, err := Partition(path, SlotA)
+	if want := (Range{Start: bootStart + bootSize, Size: 4 * mib}); err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	if _, err := Partition(path, Data); err == nil || !strings.Contains(err.Error(), Data) {
+		t.Errorf("a missing partition: %v", err)
+	}
+}
+
+func TestCopy(t *testing.T) {
+	dir := t.TempDir()
+	src, dst := filepath.Join(dir, "src"), filepath.Join(dir, "dst")
+	content := make([]byte, 3*chunk+100)
+	content[0], content[2*chunk], content[len(content)-1] = 1, 2, 3
+	if err := os.WriteFile(src, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{0, 8 * chunk, 2*chunk + 1} {
+		if err := Copy(dst, src, size); err != nil {
+			t.Fatal(err)
+		}
+		want := content
+		if size != 0 {
+			want = append(bytes.Clone(content), make([]byte, 8*chunk)...)[:size]
+		}
+		if got, err := os.ReadFile(dst); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("size %d: the copy differs (%d bytes, %v)", size, len(got), err)
+		}
+	}
+}
+
+func TestFlipBit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, []byte{7, 7, 7}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := FlipBit(path, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(path); !bytes.Equal(got, []byte{7, 6, 7}) {
+		t.Errorf("got %v", got)
+	}
+	if err := FlipBit(path, 3); err == nil {
+		t.Error("no error past the end")
+	}
+}
+
+func TestVolume(t *testing.T) {
+	dir := t.TempDir()
+	tar := filepath.Join(dir, "busybox.tar")
+	content := bytes.Repeat([]byte("layer"), mib/4)
+	if err := os.WriteFile(tar, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	volume := filepath.Join(dir, "volume.img")
+	if err := Volume(volume, []File{{"images/busybox.tar", tar}, {"images/again.tar", tar}}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := file.OpenFromPath(volume, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	info, err := b.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fs, err := fat32.Read(b, info.Size(), 0, 512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"images/busybox.tar", "images/again.tar"} {
+		if got, err := fs.ReadFile(name); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
+	if label := strings.TrimSpace(fs.Label()); label != volumeLabel {
+		t.Errorf("label %q", label)
+	}
+	if err := Volume(volume, []File{{"images/none.tar", filepath.Join(dir, "none")}}); err == nil {
+		t.Error("no error for a file that is not there")
+	}
+}
