@@ -1,0 +1,55 @@
+package arch
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestNamed(t *testing.T) {
+	if a, err := Named("amd64"); err != nil || a.Triplet != "x86_64-linux-gnu" {
+		t.Errorf("Named(amd64) = %+v, %v", a, err)
+	}
+	if _, err := Named("sparc"); err == nil || !strings.Contains(err.Error(), "amd64") {
+		t.Errorf("Named(sparc): %v, want an error that lists what there is", err)
+	}
+}
+
+// Kubernetes takes a quarter of an hour to compile, so tests and images must share the build cache.
+func TestMakefileHasTheSameTags(t *testing.T) {
+	b, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^GO_TAGS\s*:=\s*(\S+)$`).FindSubmatch(b)
+	if m == nil || string(m[1]) != strings.Join(Tags, ",") {
+		t.Errorf("Makefile's GO_TAGS is %q, want %q", m, strings.Join(Tags, ","))
+	}
+}
+
+func TestGoArgs(t *testing.T) {
+	args := strings.Join(GoArgs("v1.37.2", []string{"seccomp"}, true), " ")
+	for _, want := range []string{
+		"k8s.io/component-base/version.gitVersion=v1.37.2", "k8s.io/client-go/pkg/version.gitMinor=37",
+		"-tags=seccomp,osusergo,", "-extldflags -static",
+	} {
+		if !strings.Contains(args, want) {
+			t.Errorf("%q is not in %s", want, args)
+		}
+	}
+}
+
+func TestModuleSets(t *testing.T) {
+	for name, set := range Modules {
+		if len(set) == 0 {
+			t.Errorf("set %s is empty", name)
+		}
+		sorted := slices.Clone(set)
+		slices.Sort(sorted)
+		if len(slices.Compact(sorted)) != len(set) {
+			t.Errorf("set %s names a module twice", name)
+		}
+	}
+}
