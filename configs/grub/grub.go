@@ -1,0 +1,46 @@
+// Package grub has the configuration of the boot loader, from its first command to the kernel's arguments.
+package grub
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"strings"
+	"text/template"
+)
+
+// Early is built into GRUB's image; it finds BOOT.
+//
+//go:embed early.cfg
+var Early []byte
+
+// Boot is BOOT/coracle/grub.cfg; it chooses the slot.
+//
+//go:embed boot.cfg
+var Boot []byte
+
+//go:embed slot.cfg
+var slot string
+
+var slotTemplate = template.Must(template.New("slot.cfg").Parse(slot))
+
+// DefaultArguments are the kernel arguments of an image that names no others. The last console is the one that
+// /dev/console is; lines at level notice (5) and above reach all of them.
+var DefaultArguments = []string{
+	"console=tty0", "console=ttyS0,115200", "loglevel=6", "printk.devkmsg=on", "panic=10",
+}
+
+// Slot is a slot's own grub.cfg, with the kernel arguments of its build.
+func Slot(arguments []string) ([]byte, error) {
+	for _, a := range arguments {
+		// GRUB's shell would expand, split or end the line at these.
+		if a == "" || strings.ContainsAny(a, " \t\r\n\"'\\$;|&<>{}#") {
+			return nil, fmt.Errorf("kernel argument %q is empty or has a character that GRUB gives a meaning to", a)
+		}
+	}
+	var out bytes.Buffer
+	if err := slotTemplate.Execute(&out, strings.Join(arguments, " ")); err != nil {
+		return nil, fmt.Errorf("slot's grub.cfg: %w", err)
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,170 @@
+// Package disk makes the image that is written to a PC's disk: a GPT with GRUB for UEFI and for BIOS, the partition
+// BOOT, and slot A. What else a disk needs is made on the machine at its first boot.
+package disk
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/coracle-os/coracle/configs/grub"
+	"github.com/coracle-os/coracle/images/slot"
+	"github.com/coracle-os/coracle/images/slot/fat"
+	"github.com/coracle-os/coracle/images/slot/grubenv"
+)
+
+// Packages are the Debian packages whose programs and files [Write] and slot images need.
+var Packages = []string{"dosfstools", "grub-common", "grub-efi-amd64-bin", "grub-pc-bin", "mtools"}
+
+// Tools runs programs of [Packages], and says where a package's files are.
+type Tools interface {
+	Command(ctx context.Context, name string, args ...string) *exec.Cmd
+	Dir(pkg string) string
+}
+
+// Spec describes a disk image.
+type Spec struct {
+	Slot     string        // file of the slot image
+	SlotSize uint64        // bytes of a slot's partition, a multiple of 1 MiB: room for later versions
+	Manifest slot.Manifest // of the slot image
+	Time     time.Time     // date of the files on BOOT
+	Boot     []fat.File    // further files on BOOT, such as machine.yaml
+}
+
+// Write makes the image in the file out, sparse. The same Spec and tools give the same bytes.
+func Write(ctx context.Context, tools Tools, out string, s Spec) error {
+	if err := write(ctx, tools, out, s); err != nil {
+		return fmt.Errorf("make disk image %s: %w", out, err)
+	}
+	return nil
+}
+
+func write(ctx context.Context, tools Tools, out string, s Spec) error {
+	st, err := os.Stat(s.Slot)
+	if err != nil {
+		return err
+	}
+	if s.SlotSize == 0 || s.SlotSize%mib != 0 || uint64(st.Size()) > s.SlotSize {
+		return fmt.Errorf("slot image %s of %d bytes needs a partition that holds it and is a multiple of 1 MiB, not of %d bytes",
+			s.Slot, st.Size(), s.SlotSize)
+	}
+	identity, err := json.Marshal(s.Manifest)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp(filepath.Dir(out), ".disk-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+
+	boot := filepath.Join(scratch, "boot.fat")
+	if err := bootPartition(ctx, tools, scratch, boot, identity, s); err != nil {
+		return err
+	}
+	code, core, err := biosLoader(ctx, tools, scratch)
+	if err != nil {
+		return err
+	}
+
+	os.Remove(out)
+	f, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	size := imageSize(s.SlotSize)
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	// The table first: it is synced as it is written, which costs nothing while the file is empty.
+	if err := table(s.SlotSize, string(identity)).Write(f, size); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		data   []byte
+		offset int64
+	}{{code, 0}, {core, coreLBA * sectorSize}} {
+		if _, err := f.WriteAt(part.data, part.offset); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		copySparse(ctx, f, bootLBA*sectorSize, boot),
+		copySparse(ctx, f, bootLBA*sectorSize+BootSize, s.Slot),
+		f.Close())
+}
+
+// bootPartition makes the file system of BOOT, with GRUB for UEFI.
+func bootPartition(ctx context.Context, tools Tools, scratch, name string, identity []byte, s Spec) error {
+	efi, err := uefi.image(ctx, tools, scratch)
+	if err != nil {
+		return err
+	}
+	env, err := grubenv.Format(map[string]string{grubenv.Active: "a", grubenv.Try: "", grubenv.Tried: ""})
+	if err != nil {
+		return err
+	}
+	id := sha256.Sum256(identity)
+	return fat.Make(ctx, tools, name, fat.Spec{
+		Size: BootSize, Label: "CORACLEBOOT", ID: binary.LittleEndian.Uint32(id[:]), Time: s.Time,
+		Files: append([]fat.File{
+			{Path: "EFI/BOOT/BOOTX64.EFI", Data: efi},
+			{Path: "coracle/grub.cfg", Data: grub.Boot},
+			{Path: "coracle/grubenv", Data: env},
+		}, s.Boot...),
+	})
+}
+
+// biosLoader is GRUB for BIOS: the code of the first sector, and the content of the bios_boot partition.
+func biosLoader(ctx context.Context, tools Tools, scratch string) (code, core []byte, err error) {
+	boot, err := os.ReadFile(filepath.Join(bios.dir(tools), "boot.img"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if code, err = bootSector(boot, coreLBA); err != nil {
+		return nil, nil, err
+	}
+	if core, err = bios.image(ctx, tools, scratch); err != nil {
+		return nil, nil, err
+	}
+	core, err = coreImage(core, coreLBA, coreRoom)
+	return code, core, err
+}
+
+// copySparse copies the file from to the offset in the file to, and leaves holes where it is zero.
+func copySparse(ctx context.Context, to *os.File, offset int64, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	block, zero := make([]byte, mib), make([]byte, mib)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.ReadFull(f, block)
+		if n > 0 && !bytes.Equal(block[:n], zero[:n]) {
+			if _, err := to.WriteAt(block[:n], offset); err != nil {
+				return fmt.Errorf("copy %s to offset %d: %w", from, offset, err)
+			}
+		}
+		offset += int64(n)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read %s: %w", from, err)
+		}
+	}
+}
