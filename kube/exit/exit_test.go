@@ -1,0 +1,46 @@
+package exit
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"k8s.io/klog/v2"
+)
+
+// The process ends in these tests, so each runs in a child.
+func TestMain(m *testing.M) {
+	switch os.Getenv("EXIT_TEST") {
+	case "klog":
+		Hook()
+		klog.Info("before")
+		klog.Fatalf("cannot open %s", "the door")
+	case "with":
+		With(Failed, "datastore: first\nsecond")
+	}
+	os.Exit(m.Run())
+}
+
+func TestLastLineSaysWhy(t *testing.T) {
+	for name, want := range map[string]string{
+		"klog": "cannot open the door",
+		"with": "kube: datastore: first; second",
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), "EXIT_TEST="+name)
+			out, err := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != Failed {
+				t.Fatalf("exit code %d (%v)\n%s", cmd.ProcessState.ExitCode(), err, out)
+			}
+			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+			if last := lines[len(lines)-1]; !strings.HasPrefix(last, "kube: ") || !strings.Contains(last, want) {
+				t.Errorf("last line %q does not contain %q\n%s", last, want, out)
+			}
+			if name == "klog" && !strings.Contains(lines[0], "before") {
+				t.Errorf("ordinary lines are lost:\n%s", out)
+			}
+		})
+	}
+}
