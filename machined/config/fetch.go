@@ -1,0 +1,74 @@
+package config
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// fetchTimeout bounds one try.
+const fetchTimeout = 30 * time.Second
+
+// Fetch gets a config from an http: or https: URL.
+func Fetch(ctx context.Context, from string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the machine config: %w", err)
+	}
+	client := &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil},
+		CheckRedirect: func(next *http.Request, via []*http.Request) error {
+			if len(via) > 5 {
+				return errors.New("more than 5 redirects")
+			}
+			if via[0].URL.Scheme == "https" && next.URL.Scheme != "https" {
+				return errors.New("redirected from https to " + next.URL.Scheme)
+			}
+			return nil
+		},
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the machine config: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("fetch the machine config from %s: the server answers %s", from, resp.Status)
+	}
+	text, err := readAtMost(resp.Body, MaxSize+1)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the machine config from %s: %w", from, err)
+	}
+	return text, nil
+}
+
+func readAtMost(r io.Reader, n int64) ([]byte, error) { return io.ReadAll(io.LimitReader(r, n)) }
+
+// decodeDataURL reads a data: URL (RFC 2397): data:[type][;base64],content.
+func decodeDataURL(s string) ([]byte, error) {
+	head, body, found := strings.Cut(strings.TrimPrefix(s, "data:"), ",")
+	if !found {
+		return nil, errors.New("the data: URL has no comma before its content")
+	}
+	text, err := url.PathUnescape(body)
+	if err != nil {
+		return nil, fmt.Errorf("the data: URL: %w", err)
+	}
+	if !strings.HasSuffix(head, ";base64") {
+		return []byte(text), nil
+	}
+	// Padding is optional here: = at the end of a kernel argument is easily lost.
+	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil {
+		return nil, fmt.Errorf("the data: URL: %w", err)
+	}
+	return decoded, nil
+}
