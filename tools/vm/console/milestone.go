@@ -49,6 +49,7 @@ var fatal = []struct {
 }{
 	{regexp.MustCompile(`Kernel panic - not syncing`), "the kernel panicked"},
 	{regexp.MustCompile(`No bootable device`), "the BIOS found nothing to boot on the disk"},
+	{regexp.MustCompile(`UEFI Interactive Shell`), "UEFI found nothing to boot on the disk and started its shell"},
 	{regexp.MustCompile(`BdsDxe: No bootable option or device was found`), "UEFI found nothing to boot on the disk"},
 	{regexp.MustCompile(`grub( rescue)?> `), "GRUB stopped at its prompt"},
 }

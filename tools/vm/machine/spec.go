@@ -1,0 +1,177 @@
+// Package machine runs virtual machines in QEMU, for a person at the terminal, for boot tests and for benchmarks.
+//
+// A machine lives in a folder of its own, which holds everything that it needs and writes: see the file names below. It is
+// started with [Start], any number of times on the same disk, one after the other.
+package machine
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Files in a machine's folder.
+const (
+	DiskName     = "disk.img"     // by convention the disk it boots from
+	ConsoleName  = "console.log"  // serial console since power-on
+	ServicesName = "services.log" // what the machine writes to /dev/hvc0
+	qmpName      = "qmp.sock"     // QEMU's machine protocol, for the process that started it
+	attachName   = "attach.sock"  // the same for others: QEMU talks to one client a socket
+	pidName      = "qemu.pid"     // locked by QEMU while it runs
+	qemuLogName  = "qemu.log"     // what QEMU itself complains about
+	varsName     = "uefi-vars.fd" // the firmware's memory
+	oldSuffix    = ".previous"    // of the logs of the boot before
+)
+
+// ServicesDevice is the device in the machine whose output is kept in ServicesName.
+const ServicesDevice = "/dev/hvc0"
+
+// Firmware is what starts the boot loader.
+type Firmware string
+
+const (
+	UEFI Firmware = "uefi"
+	BIOS Firmware = "bios"
+)
+
+// Network is what the machine's only network interface is connected to.
+type Network string
+
+const (
+	NAT    Network = "nat"    // QEMU's user network: DHCP, DNS, the host's Internet, forwarded ports
+	Silent Network = "silent" // a link that is up and on which nobody answers: no DHCP, no router
+	None   Network = "none"   // no interface at all
+)
+
+// Disk is a raw image that the machine sees as a virtio disk.
+type Disk struct {
+	Path     string
+	ReadOnly bool
+}
+
+// Kernel is booted directly, without firmware or boot loader.
+type Kernel struct {
+	Image, Initrd, Arguments string
+}
+
+// Spec is a machine's hardware and what it boots from.
+type Spec struct {
+	Dir      string    // the machine's folder
+	Memory   int       // MiB
+	CPUs     int       //
+	Disks    []Disk    // the first is booted
+	Firmware Firmware  //
+	Kernel   *Kernel   // instead of Firmware
+	Network  Network   //
+	Forward  []int     // TCP ports of the machine that are reached through a free port on 127.0.0.1; only with NAT
+	Clock    time.Time // of the hardware clock at power-on; zero: the host's time in UTC
+	Reboots  bool      // a reboot starts the machine again; otherwise it ends it
+	Detach   bool      // the machine outlives the process that started it
+}
+
+// check finds what cannot work before QEMU does, whose words would be less clear.
+func (s Spec) check() error {
+	switch {
+	case s.Dir == "":
+		return fmt.Errorf("machine: no folder")
+	case s.Memory < 64:
+		return fmt.Errorf("machine: %d MiB of memory, at least 64 are needed", s.Memory)
+	case s.CPUs < 1:
+		return fmt.Errorf("machine: %d CPUs, at least 1 is needed", s.CPUs)
+	case s.Kernel == nil && s.Firmware != UEFI && s.Firmware != BIOS:
+		return fmt.Errorf("machine: firmware %q, want %s or %s", s.Firmware, UEFI, BIOS)
+	case !slices.Contains([]Network{NAT, Silent, None}, s.Network):
+		return fmt.Errorf("machine: network %q, want %s, %s or %s", s.Network, NAT, Silent, None)
+	case s.Network != NAT && len(s.Forward) > 0:
+		return fmt.Errorf("machine: ports cannot be forwarded over network %s", s.Network)
+	}
+	return nil
+}
+
+// host is what QEMU gets from the host: files and ports that were found or made for this machine.
+type host struct {
+	kvm          bool
+	firmwareCode string      // UEFI only
+	ports        map[int]int // machine's port → host's port
+}
+
+// arguments builds QEMU's command line. Names without a folder are in the machine's folder, in which QEMU runs: a socket's
+// address may have no more than 107 bytes, and comes out short so.
+func (s Spec) arguments(h host) []string {
+	args := []string{
+		"-name", "coracle-" + filepath.Base(s.Dir),
+		"-machine", "q35", "-smp", strconv.Itoa(s.CPUs), "-m", strconv.Itoa(s.Memory),
+		"-nodefaults", "-display", "none", "-vga", "std",
+		"-pidfile", pidName,
+		"-qmp", "unix:" + qmpName + ",server=on,wait=off", "-qmp", "unix:" + attachName + ",server=on,wait=off",
+		"-chardev", "file,id=console,path=" + ConsoleName, "-serial", "chardev:console",
+		"-chardev", "file,id=services,path=" + ServicesName,
+		"-device", "virtio-serial-pci", "-device", "virtconsole,chardev=services",
+	}
+	if h.kvm {
+		args = append(args, "-accel", "kvm", "-cpu", "host")
+	} else {
+		args = append(args, "-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max")
+	}
+	args = append(args, s.bootArguments(h)...)
+	for i, d := range s.Disks {
+		args = append(args, diskArguments(i, d)...)
+	}
+	args = append(args, s.networkArguments(h)...)
+	if s.Clock.IsZero() {
+		args = append(args, "-rtc", "base=utc")
+	} else {
+		args = append(args, "-rtc", "base="+s.Clock.UTC().Format("2006-01-02T15:04:05"))
+	}
+	if !s.Reboots {
+		args = append(args, "-no-reboot")
+	}
+	return args
+}
+
+func (s Spec) bootArguments(h host) []string {
+	switch {
+	case s.Kernel != nil:
+		return []string{"-kernel", s.Kernel.Image, "-initrd", s.Kernel.Initrd, "-append", s.Kernel.Arguments}
+	case s.Firmware == UEFI:
+		return []string{
+			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + escape(h.firmwareCode),
+			"-drive", "if=pflash,unit=1,format=raw,file=" + varsName,
+		}
+	}
+	return nil // QEMU's SeaBIOS
+}
+
+// diskArguments attach disk i. Writes go to the host's page cache, and a flush by the machine becomes fdatasync on the host:
+// when QEMU is killed nothing is lost that the machine had written, flushed or not. A real plug may lose what was not
+// flushed; that is not modelled.
+func diskArguments(i int, d Disk) []string {
+	id := "disk" + strconv.Itoa(i)
+	drive := "if=none,id=" + id + ",format=raw,cache=writeback,discard=unmap,file=" + escape(d.Path)
+	if d.ReadOnly {
+		drive += ",readonly=on"
+	}
+	return []string{"-drive", drive, "-device", "virtio-blk-pci,drive=" + id + ",bootindex=" + strconv.Itoa(i+1)}
+}
+
+func (s Spec) networkArguments(h host) []string {
+	// Without its option ROM the card does not try to boot from the network.
+	const card = "virtio-net-pci,netdev=net,romfile="
+	switch s.Network {
+	case Silent:
+		return []string{"-netdev", "hubport,id=net,hubid=0", "-device", card}
+	case NAT:
+		netdev := "user,id=net"
+		for _, port := range s.Forward {
+			netdev += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", h.ports[port], port)
+		}
+		return []string{"-netdev", netdev, "-device", card}
+	}
+	return []string{"-nic", "none"}
+}
+
+// escape protects commas, which separate the parts of an option.
+func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }
