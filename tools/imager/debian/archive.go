@@ -48,7 +48,7 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	if _, err := os.Stat(keyring); err != nil {
 		return nil, fmt.Errorf("%s is missing: install the package debian-archive-keyring", keyring)
 	}
-	mirrors, err := HostMirrors("/etc/apt")
+	mirrors, err := HostMirrors()
 	if err != nil {
 		return nil, err
 	}

@@ -86,12 +86,14 @@ func parsePolicy(text string) map[string]string {
 func parseSimulation(text string) []string {
 	var specs []string
 	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		if len(words) < 3 || words[0] != "Inst" {
+		before, after, ok := strings.Cut(line, " (")
+		words := strings.Fields(before)
+		if !ok || len(words) < 2 || words[0] != "Inst" {
 			continue
 		}
 		name, _, _ := strings.Cut(words[1], ":")
-		specs = append(specs, name+"="+strings.TrimLeft(words[2], "("))
+		version, _, _ := strings.Cut(after, " ")
+		specs = append(specs, name+"="+version)
 	}
 	slices.Sort(specs)
 	return specs

@@ -35,8 +35,10 @@ var errNoMirror = errors.New("no Debian mirror in this host's apt sources: " +
 	"set DEBIAN_MIRROR to the URL of one, with the path that holds its dists folder (usually …/debian)")
 
 // HostMirrors finds the mirrors to use: DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR of the environment,
-// else the host's apt sources below etc (usually /etc/apt), else the default that an installed debootstrap names.
-func HostMirrors(etc string) (Mirrors, error) {
+// else those of the host's apt sources, else the default that an installed debootstrap names.
+func HostMirrors() (Mirrors, error) { return hostMirrors("/etc/apt", "/usr/sbin/debootstrap") }
+
+func hostMirrors(etc, debootstrap string) (Mirrors, error) {
 	m := Mirrors{Main: os.Getenv("DEBIAN_MIRROR"), Security: os.Getenv("DEBIAN_SECURITY_MIRROR")}
 	if m.Main == "" {
 		entries, err := readSources(etc)
@@ -50,7 +52,7 @@ func HostMirrors(etc string) (Mirrors, error) {
 		}
 	}
 	if m.Main == "" {
-		m.Main = debootstrapDefault("/usr/sbin/debootstrap")
+		m.Main = debootstrapDefault(debootstrap)
 	}
 	if m.Main == "" {
 		return m, errNoMirror
@@ -177,7 +179,7 @@ func ParseList(text string) []Entry {
 				continue
 			}
 			for _, option := range strings.Fields(options) {
-				if v, ok := strings.CutPrefix(strings.ToLower(option), "signed-by="); ok {
+				if v, ok := strings.CutPrefix(option, "signed-by="); ok {
 					e.SignedBy = v
 				}
 			}

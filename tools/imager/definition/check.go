@@ -1,0 +1,221 @@
+package definition
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/coracle-os/coracle/arch"
+	"github.com/coracle-os/coracle/machined/config/strict"
+)
+
+// grubPlatforms says which GRUB platforms an architecture's firmware can start.
+var grubPlatforms = map[string][]string{"amd64": {"x86_64-efi", "i386-pc"}}
+
+// checker collects what is wrong beyond the syntax.
+type checker struct {
+	doc      *strict.Document
+	problems strict.Problems
+	paths    map[string]string // path in the root to the field that puts it there
+}
+
+func (c *checker) fail(field, format string, args ...any) {
+	c.problems = append(c.problems, c.doc.Problem(field, format, args...))
+}
+
+func (d *Definition) problems(doc *strict.Document) strict.Problems {
+	c := &checker{doc: doc, paths: map[string]string{}}
+	c.oneOf("arch", d.Arch, arch.Names())
+	c.needed("kernel.package", d.Kernel.Package)
+	c.packageName("kernel.package", d.Kernel.Package)
+	for i, a := range d.Kernel.Arguments {
+		if a == "" || strings.ContainsAny(a, " \t\n'\"$") {
+			c.fail(fmt.Sprintf("kernel.arguments[%d]", i), "%q is not one kernel argument without blanks, quotes or $", a)
+		}
+	}
+	c.moduleSets("kernel.modules.initramfs", d.Kernel.Modules.Initramfs)
+	c.moduleSets("kernel.modules.root", d.Kernel.Modules.Root)
+	for i, name := range d.Firmware.Packages {
+		c.packageName(fmt.Sprintf("firmware.packages[%d]", i), name)
+	}
+	c.needed("initramfs.init", d.Initramfs.Init)
+	for i, p := range d.Packages {
+		c.debianPackage(fmt.Sprintf("packages[%d]", i), p)
+	}
+	for i, p := range d.Go {
+		field := fmt.Sprintf("go[%d]", i)
+		c.rootPath(field+".path", p.Path)
+		c.needed(field+".package", p.Package)
+	}
+	for i, container := range d.Containers {
+		field := fmt.Sprintf("containers[%d]", i)
+		c.rootPath(field+".path", container.Path)
+		c.needed(field+".definition", container.Definition)
+		c.inside(field+".definition", container.Definition)
+	}
+	for i, f := range d.Files {
+		c.file(fmt.Sprintf("files[%d]", i), f)
+	}
+	for i, s := range d.Services {
+		field := fmt.Sprintf("services[%d]", i)
+		c.needed(field+".name", s.Name)
+		if !slices.ContainsFunc(d.Go, func(p Program) bool { return p.Path == s.Program }) {
+			c.fail(field+".program", "%q is not the path of a program in the section go", s.Program)
+		}
+	}
+	c.root(d.Root)
+	if platforms, ok := grubPlatforms[d.Arch]; ok {
+		for i, p := range d.Bootloader.Grub {
+			c.oneOf(fmt.Sprintf("bootloader.grub[%d]", i), p, platforms)
+		}
+	}
+	if len(d.Bootloader.Grub) == 0 {
+		c.fail("bootloader.grub", "is needed: without a boot loader the image does not start")
+	}
+	c.disk(d.Disk)
+	return c.problems
+}
+
+func (c *checker) needed(field, value string) {
+	if value == "" {
+		c.fail(field, "is needed")
+	}
+}
+
+func (c *checker) oneOf(field, value string, allowed []string) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	if value == "" {
+		c.fail(field, "is needed: one of %s", strings.Join(allowed, ", "))
+		return
+	}
+	c.fail(field, "is %q, should be one of %s%s", value, strings.Join(allowed, ", "), didYouMean(value, allowed))
+}
+
+func didYouMean(value string, names []string) string {
+	if near := strict.Nearest(value, names); near != "" {
+		return fmt.Sprintf("; did you mean %q?", near)
+	}
+	return ""
+}
+
+func (c *checker) moduleSets(field string, names []string) {
+	known := slices.Sorted(maps.Keys(arch.Modules))
+	for i, name := range names {
+		if _, ok := arch.Modules[name]; !ok {
+			c.fail(fmt.Sprintf("%s[%d]", field, i), "%q is not a set of arch/modules.yml%s", name, didYouMean(name, known))
+		}
+	}
+	if len(names) == 0 {
+		c.fail(field, "is needed: at least one set of arch/modules.yml")
+	}
+}
+
+// debianName is Debian policy 5.6.1. What begins with - would be an option to apt.
+var debianName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
+
+func (c *checker) packageName(field, name string) {
+	if name != "" && !debianName.MatchString(name) {
+		c.fail(field, "%q is not the name of a Debian package", name)
+	}
+}
+
+func (c *checker) debianPackage(field string, p Package) {
+	c.needed(field+".name", p.Name)
+	c.packageName(field+".name", p.Name)
+	for i, name := range p.Files {
+		f := fmt.Sprintf("%s.files[%d]", field, i)
+		if _, err := path.Match(name, "/"); err != nil {
+			c.fail(f, "%q is not a valid pattern", name)
+		}
+		c.rootPath(f, name)
+	}
+	if len(p.Files) == 0 {
+		c.fail(field+".files", "is needed: which files to take")
+	}
+}
+
+// rootPath checks a path in the root: absolute, clean, in /usr or /etc or another real folder, and put there once.
+func (c *checker) rootPath(field, name string) {
+	switch {
+	case name == "":
+		c.fail(field, "is needed")
+	case !path.IsAbs(name) || path.Clean(name) != name || name == "/":
+		c.fail(field, "%q is not a clean absolute path", name)
+	case slices.Contains([]string{"bin", "sbin", "lib", "lib64"}, strings.SplitN(name, "/", 3)[1]):
+		c.fail(field, "%q is below a symlink of the merged /usr; write /usr%s", name, name)
+	case c.paths[name] != "":
+		c.fail(field, "%s is already put there by %s", name, c.paths[name])
+	default:
+		c.paths[name] = field
+	}
+}
+
+// inside checks a path of the repository.
+func (c *checker) inside(field, name string) {
+	if path.IsAbs(name) || name == ".." || strings.HasPrefix(path.Clean(name), "../") {
+		c.fail(field, "%q is not a path inside the repository", name)
+	}
+}
+
+func (c *checker) file(field string, f File) {
+	c.rootPath(field+".path", f.Path)
+	var set []string
+	for _, kind := range []string{"content", "source", "concatenate", "symlink", "folder"} {
+		if c.doc.Has(field + "." + kind) {
+			set = append(set, kind)
+		}
+	}
+	if len(set) != 1 {
+		found := "none is there"
+		if len(set) > 1 {
+			found = strings.Join(set, " and ") + " are there"
+		}
+		c.fail(field, "needs exactly one of content, source, concatenate, symlink and folder; %s", found)
+	}
+	if f.Source != "" {
+		c.inside(field+".source", f.Source)
+	}
+	if f.Concatenate != "" {
+		pkg, glob, _ := strings.Cut(f.Concatenate, ":")
+		if _, err := path.Match(glob, "/"); err != nil || !path.IsAbs(glob) || !debianName.MatchString(pkg) {
+			c.fail(field+".concatenate", "%q is not PACKAGE:/PATTERN", f.Concatenate)
+		}
+	}
+	if f.Symlink != "" && f.Mode != 0 {
+		c.fail(field+".mode", "a symlink has no mode")
+	}
+}
+
+func (c *checker) root(r Root) {
+	if r.Block&(r.Block-1) != 0 || r.Block < 4<<10 || r.Block > 1<<20 {
+		c.fail("root.block", "is %s, should be a power of two from 4KiB to 1MiB", r.Block)
+	}
+	highest := map[string]int{"zstd": 22, "lz4hc": 12, "xz": 0}[r.Compression]
+	if r.Level < 0 || r.Level > highest {
+		c.fail("root.level", "is %d, should be from 0 to %d for %s", r.Level, highest, r.Compression)
+	}
+	if r.Format == "squashfs" && r.Compression == "lz4hc" && r.Level != 0 {
+		c.fail("root.level", "squashfs has no levels for lz4hc")
+	}
+	if r.Format == "erofs" && r.Compression == "xz" {
+		c.fail("root.compression", "erofs has no xz; use zstd or lz4hc")
+	}
+}
+
+func (c *checker) disk(d Disk) {
+	const mib = 1 << 20
+	for field, size := range map[string]Size{"disk.boot": d.Boot, "disk.slot": d.Slot} {
+		if size%mib != 0 {
+			c.fail(field, "is %s, should be a multiple of 1MiB", size)
+		}
+	}
+	// FAT32 has at least 65525 clusters of 512 bytes; some firmware reads no other FAT.
+	if d.Boot < 34*mib {
+		c.fail("disk.boot", "is %s, should be at least 34MiB: FAT32 cannot be smaller", d.Boot)
+	}
+}

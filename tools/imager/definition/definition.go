@@ -1,0 +1,152 @@
+// Package definition reads image definitions: the YAML files in images/ that say what an image is made of.
+package definition
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/coracle-os/coracle/machined/config/strict"
+)
+
+// Definition is one image.
+type Definition struct {
+	Arch       string      `yaml:"arch"` // GOARCH
+	Debian     Debian      `yaml:"debian"`
+	Kernel     Kernel      `yaml:"kernel"`
+	Firmware   Firmware    `yaml:"firmware"`
+	Initramfs  Initramfs   `yaml:"initramfs"`
+	Packages   []Package   `yaml:"packages"`
+	Go         []Program   `yaml:"go"`
+	Containers []Container `yaml:"containers"`
+	Files      []File      `yaml:"files"`
+	Services   []Service   `yaml:"services"`
+	Root       Root        `yaml:"root"`
+	Bootloader Bootloader  `yaml:"bootloader"`
+	Disk       Disk        `yaml:"disk"`
+}
+
+// Debian is where packages come from. The suite's updates and security suites are used too.
+type Debian struct {
+	Suite      string   `yaml:"suite" default:"trixie"`
+	Components []string `yaml:"components" default:"main"`
+}
+
+// Kernel is Debian's kernel and what is taken of it.
+type Kernel struct {
+	Package   string   `yaml:"package"`   // metapackage such as linux-image-amd64
+	Arguments []string `yaml:"arguments"` // the slot's own kernel arguments
+	Modules   Modules  `yaml:"modules"`
+}
+
+// Modules names sets of arch/modules.yml.
+type Modules struct {
+	Initramfs []string `yaml:"initramfs"`
+	Root      []string `yaml:"root"` // besides those of the initramfs
+}
+
+// Firmware lists the packages in which firmware is looked for that the chosen kernel modules ask for.
+type Firmware struct {
+	Packages []string `yaml:"packages"`
+}
+
+// Initramfs is what the kernel starts first.
+type Initramfs struct {
+	Init string `yaml:"init"` // Go package of /init
+}
+
+// Package takes files out of a Debian package, with the shared libraries that they link to.
+type Package struct {
+	Name  string   `yaml:"name"`
+	Files []string `yaml:"files"` // absolute paths, may have * as in path.Match
+}
+
+// Program is built from a Go package of this module or of one that go.mod has.
+type Program struct {
+	Path    string   `yaml:"path"`    // in the root
+	Package string   `yaml:"package"` // import path, or ./folder
+	CGO     bool     `yaml:"cgo"`     // link statically with C libraries of the build host
+	Tags    []string `yaml:"tags"`    // build tags besides those of all programs
+}
+
+// Container is a container image that is in the root, so that a machine needs no registry on its first boot.
+type Container struct {
+	Path       string `yaml:"path"`       // of the OCI archive in the root
+	Definition string `yaml:"definition"` // file that says how it is built
+}
+
+// File is one file, folder or link in the root. Exactly one of Content, Source, Concatenate, Symlink and Folder is set.
+type File struct {
+	Path        string `yaml:"path"`
+	Mode        Mode   `yaml:"mode"`        // 0644, for folders 0755, if not set
+	Content     string `yaml:"content"`     // text
+	Source      string `yaml:"source"`      // file of the repository
+	Concatenate string `yaml:"concatenate"` // PACKAGE:GLOB, the package's files one after the other, by name
+	Symlink     string `yaml:"symlink"`     // where the link points
+	Folder      bool   `yaml:"folder"`      // an empty folder
+}
+
+// Service is a process of the machine, in the order in which each starts the next. The build fails when its program is
+// not in the root.
+type Service struct {
+	Name    string `yaml:"name"`
+	Program string `yaml:"program"`
+}
+
+// Root says how the root file system is packed.
+type Root struct {
+	Format      string `yaml:"format" enum:"squashfs|erofs" default:"squashfs"`
+	Compression string `yaml:"compression" enum:"zstd|xz|lz4hc" default:"zstd"`
+	Level       int    `yaml:"level"`                  // of zstd and lz4hc; 0 is the tool's default
+	Block       Size   `yaml:"block" default:"128KiB"` // compressed at once; what a page fault reads at least
+	Limit       Size   `yaml:"limit" default:"160MB"`  // the build fails when the root is larger
+}
+
+// Bootloader is GRUB for the named GRUB platforms.
+type Bootloader struct {
+	Grub []string `yaml:"grub"` // such as x86_64-efi
+}
+
+// Disk has the sizes of the partitions in the disk image.
+type Disk struct {
+	Boot Size `yaml:"boot" default:"64MiB"`
+	Slot Size `yaml:"slot" default:"320MiB"`
+}
+
+// Load reads and checks a definition. Its error names every problem, by file and line.
+func Load(name string) (*Definition, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read image definition: %w", err)
+	}
+	return Parse(name, data)
+}
+
+// Parse checks data, the content of file name, as [Load] does.
+func Parse(name string, data []byte) (*Definition, error) {
+	d := &Definition{}
+	doc, err := strict.Decode(name, data, d)
+	if err != nil {
+		return nil, err
+	}
+	if problems := d.problems(doc); len(problems) > 0 {
+		return nil, problems.Sorted()
+	}
+	return d, nil
+}
+
+// Repository finds the folder of go.mod that the definition file belongs to; the paths in it are relative to that.
+func Repository(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no go.mod above %s: an image definition belongs to the repository that it is built from", name)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package definition
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// minimal is the smallest valid definition.
+const minimal = `arch: amd64
+kernel:
+  package: linux-image-amd64
+  modules:
+    initramfs: [verity-root]
+    root: [kubernetes]
+initramfs:
+  init: ./init/stage1
+bootloader:
+  grub: [x86_64-efi]
+`
+
+func TestParseSetsDefaults(t *testing.T) {
+	d, err := Parse("a.yml", []byte(minimal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Debian.Suite != "trixie" || d.Root.Format != "squashfs" || d.Root.Block != 128<<10 || d.Disk.Slot != 320<<20 {
+		t.Errorf("defaults are not set: %+v", d)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name, add string
+		want      []string // each in the error
+	}{
+		{"an unknown field", "kernl: {}\n", []string{"a.yml:11: kernl: unknown field", `did you mean "kernel"?`}},
+		{"an unknown nested field", "root:\n  formt: squashfs\n", []string{"a.yml:12: root.formt", `did you mean "format"?`}},
+		{"an unknown format", "root: {format: ext4}\n", []string{"root.format", "squashfs or erofs"}},
+		{"a size without sense", "disk: {boot: 64 parsecs}\n", []string{"disk.boot", "64MiB"}},
+		{"a boot partition too small for FAT32", "disk: {boot: 16MiB}\n", []string{"a.yml:11: disk.boot", "34MiB"}},
+		{"an odd block", "root: {block: 100KiB}\n", []string{"root.block", "power of two"}},
+		{"a level that zstd has not", "root: {level: 23}\n", []string{"root.level", "22"}},
+		{"a relative path", "go: [{path: usr/bin/x, package: ./x}]\n", []string{"go[0].path", "absolute"}},
+		{"a path below a symlink", "go: [{path: /bin/x, package: ./x}]\n", []string{"/usr/bin/x"}},
+		{"a path outside of the repository", "files: [{path: /etc/a, source: ../../etc/shadow}]\n", []string{"files[0].source", "inside"}},
+		{"two files at one path", "files:\n- {path: /etc/a, content: a}\n- {path: /etc/a, content: b}\n", []string{"a.yml:13", "already", "files[0].path"}},
+		{"a file of two kinds", "files: [{path: /etc/a, content: a, symlink: b}]\n", []string{"content and symlink are there"}},
+		{"a file of no kind", "files: [{path: /etc/a}]\n", []string{"none is there"}},
+		{"a mode for a symlink", "files: [{path: /etc/a, symlink: b, mode: 0777}]\n", []string{"files[0].mode"}},
+		{"a mode that is none", "files: [{path: /etc/a, content: b, mode: rwx}]\n", []string{"files[0].mode", "0644"}},
+		{"an option for a package", "packages: [{name: --purge, files: [/usr/bin/x]}]\n", []string{"packages[0].name", "--purge"}},
+		{"a package without files", "packages: [{name: nftables}]\n", []string{"packages[0].files"}},
+		{"a service without a program", "services: [{name: a, program: /usr/bin/a}]\n", []string{"services[0].program"}},
+		{"several mistakes at once", "root: {level: 99}\ndisk: {boot: 1MiB}\n", []string{"root.level", "disk.boot"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Parse("a.yml", []byte(minimal+test.add))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is not in the error:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestParseNamesWhatIsMissing(t *testing.T) {
+	_, err := Parse("a.yml", []byte("arch: amd65\nkernel:\n  modules: {initramfs: [verity-rot], root: [kubernetes]}\n"))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{`did you mean "amd64"?`, `did you mean "verity-root"?`, "kernel.package: is needed", "initramfs.init: is needed", "bootloader.grub"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error:\n%v", want, err)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for text, want := range map[string]Size{"1": 1, "64MiB": 64 << 20, "160MB": 160e6, "2 GiB": 2 << 30, "4KiB": 4096} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
+			t.Errorf("%q is %d, %v; want %d", text, s, err, want)
+		}
+	}
+	for _, text := range []string{"", "0", "-1MiB", "MiB", "9999999999GiB", "1.5GiB"} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is %d, want an error", text, s)
+		}
+	}
+}
+
+// The definitions of the repository are valid, and what they name of it is there.
+func TestImages(t *testing.T) {
+	names, err := filepath.Glob("../../../images/*.yml")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no definitions", err)
+	}
+	for _, name := range names {
+		d, err := Load(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		root, err := Repository(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range d.Files {
+			if _, err := os.Stat(filepath.Join(root, f.Source)); err != nil {
+				t.Errorf("%s: %s: %v", name, f.Path, err)
+			}
+		}
+		for _, c := range d.Containers {
+			if _, err := os.Stat(filepath.Join(root, c.Definition)); err != nil {
+				t.Errorf("%s: %s: %v", name, c.Path, err)
+			}
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(minimal))
+	f.Add([]byte(minimal + "files: [{path: /etc/a, concatenate: 'p:/*'}]\nroot: {format: erofs, compression: xz}\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, err := Parse("fuzz.yml", data)
+		if (d == nil) == (err == nil) {
+			t.Fatalf("definition %v with error %v", d, err)
+		}
+	})
+}
