@@ -1,0 +1,96 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Depmod is a trixie depmod, such as debian.Tools.Command makes.
+type Depmod func(ctx context.Context, name string, args ...string) *exec.Cmd
+
+// kept are the index files that init reads; depmod writes binary forms of them and more.
+var kept = map[string]bool{"modules.dep": true, "modules.alias": true, "modules.softdep": true, "modules.builtin": true}
+
+// Index runs depmod over all of the kernel's modules, with scratch for its results, unless they are there.
+func (k Kernel) Index(ctx context.Context, depmod Depmod, scratch string) (*Index, error) {
+	dir := filepath.Join(scratch, "lib/modules", k.Release)
+	if _, err := os.Stat(filepath.Join(dir, "complete")); err != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		if err := runDepmod(ctx, depmod, "-b", filepath.Join(k.Package.Root, "usr"), "-o", scratch, k.Release); err != nil {
+			return nil, err
+		}
+		if err := copyFile(filepath.Join(k.modulesDir(k.Package.Root), "modules.builtin"), filepath.Join(dir, "modules.builtin")); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return ReadIndex(os.DirFS(dir))
+}
+
+// Install copies modules into root, whose lib must be a symlink to usr/lib, and writes their index there.
+func (k Kernel) Install(ctx context.Context, depmod Depmod, x *Index, modules []string, root string) error {
+	from, to := k.modulesDir(k.Package.Root), k.modulesDir(root)
+	for _, m := range modules {
+		if err := copyFile(filepath.Join(from, x.paths[m]), filepath.Join(to, x.paths[m])); err != nil {
+			return fmt.Errorf("copy module %s: %w", m, err)
+		}
+	}
+	// depmod orders what it writes by modules.order.
+	for _, name := range []string{"modules.order", "modules.builtin", "modules.builtin.modinfo"} {
+		if err := copyFile(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+			return err
+		}
+	}
+	if err := runDepmod(ctx, depmod, "-b", root, k.Release); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(to)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() && !kept[e.Name()] {
+			if err := os.Remove(filepath.Join(to, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func runDepmod(ctx context.Context, depmod Depmod, args ...string) error {
+	cmd := depmod(ctx, "depmod", args...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("depmod %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
+}
