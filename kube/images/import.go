@@ -1,0 +1,294 @@
+// Package images brings the container images that are in the root image, or on an attached medium, into containerd.
+//
+// They are pinned: the kubelet's garbage collection must not delete what can only come back with a reboot. At later
+// starts only the index.json of each archive is read and compared.
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/diff"
+	ctdimages "github.com/containerd/containerd/v2/core/images"
+	ctdarchive "github.com/containerd/containerd/v2/core/images/archive"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+)
+
+// Images that Coracle builds from source and has in its root.
+const (
+	Pause   = "coracle.local/pause:1"
+	CoreDNS = "coracle.local/coredns:v1.15.0"
+)
+
+const (
+	namespace   = "k8s.io" // where CRI looks
+	snapshotter = "overlayfs"
+
+	labelManaged = "io.cri-containerd.image"  // "managed": CRI need not write its own label
+	labelPinned  = "io.cri-containerd.pinned" // "pinned": reported to the kubelet, which then never deletes it
+	labelFrom    = "coracle.dev/imported-from"
+)
+
+// Import brings every archive (*.tar, *.tar.gz, *.tgz, *.tar.zst) in dirs into containerd, unless the same image is
+// there already: Pause first, because every pod waits for it, then by path. An archive that cannot be imported does not
+// stop the others; the error has all of them, each with its path. A folder that does not exist is no error.
+func Import(ctx context.Context, socket string, dirs []string) error {
+	client, err := containerd.New(socket, containerd.WithDefaultNamespace(namespace))
+	if err != nil {
+		return fmt.Errorf("import images: connect to containerd: %w", err)
+	}
+	defer client.Close()
+	imp := importer{client: client, platform: platforms.Default()}
+	ctx = namespaces.WithNamespace(ctx, namespace)
+
+	var (
+		errs     []error
+		archives []archive
+		complete []string // folders of which every archive could be read
+	)
+	for _, dir := range dirs {
+		found, err := scan(dir, imp.platform)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			complete = append(complete, dir)
+		}
+		errs = append(errs, err)
+		archives = append(archives, found...)
+	}
+	pauseFirst(archives)
+	for _, a := range archives {
+		if ctx.Err() != nil {
+			return fmt.Errorf("import images: %w", ctx.Err())
+		}
+		if err := imp.archive(ctx, a); err != nil {
+			errs = append(errs, fmt.Errorf("import images of %s: %w", a.path, err))
+		}
+	}
+	errs = append(errs, imp.unpinGone(ctx, archives, complete))
+	return errors.Join(errs...)
+}
+
+// scan reads the index of every archive in dir, in the order of their names.
+func scan(dir string, platform platforms.Matcher) ([]archive, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		archives []archive
+		errs     []error
+	)
+	for _, e := range entries {
+		if e.IsDir() || !isArchive(e.Name()) {
+			continue
+		}
+		a, err := readArchive(filepath.Join(dir, e.Name()), platform)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("image archive %s: %w", filepath.Join(dir, e.Name()), err))
+			continue
+		}
+		archives = append(archives, a)
+	}
+	return archives, errors.Join(errs...)
+}
+
+func pauseFirst(archives []archive) {
+	has := func(a archive) bool {
+		return slices.ContainsFunc(a.images, func(i image) bool { return i.name == Pause })
+	}
+	slices.SortStableFunc(archives, func(a, b archive) int {
+		switch {
+		case has(a) && !has(b):
+			return -1
+		case has(b) && !has(a):
+			return 1
+		default:
+			return 0
+		}
+	})
+}
+
+type importer struct {
+	client   *containerd.Client
+	platform platforms.MatchComparer
+}
+
+// archive imports those images of a that are absent or differ. An image becomes visible to CRI, by its record in the
+// image store, only once it is unpacked and on disk, so neither a pod nor a power cut can find half of one.
+func (imp importer) archive(ctx context.Context, a archive) error {
+	var absent []image
+	for _, i := range a.images {
+		there, err := imp.has(ctx, i)
+		if err != nil {
+			return fmt.Errorf("look up %s: %w", i.name, err)
+		}
+		if !there {
+			absent = append(absent, i)
+		}
+	}
+	if len(absent) == 0 {
+		return nil
+	}
+	start := time.Now()
+	ctx, release, err := imp.client.WithLease(ctx) // against containerd's garbage collection until there are records
+	if err != nil {
+		return err
+	}
+	defer release(context.WithoutCancel(ctx))
+
+	r, err := open(a.path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if _, err := ctdarchive.ImportIndex(ctx, imp.client.ContentStore(), r); err != nil {
+		return err
+	}
+	for _, i := range absent {
+		if err := imp.add(ctx, i, filepath.Dir(a.path)); err != nil {
+			return fmt.Errorf("%s: %w", i.name, err)
+		}
+		slog.Info("image imported", "image", i.name, "from", a.path, "took", time.Since(start).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// has says whether an image is there, of this digest, unpacked and pinned.
+func (imp importer) has(ctx context.Context, i image) (bool, error) {
+	record, err := imp.client.ImageService().Get(ctx, i.name)
+	if errdefs.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if record.Target.Digest != i.target.Digest || record.Labels[labelPinned] != "pinned" {
+		return false, nil
+	}
+	unpacked, err := containerd.NewImage(imp.client, record).IsUnpacked(ctx, snapshotter)
+	if errdefs.IsNotFound(err) { // its config or manifest is gone
+		return false, nil
+	}
+	return unpacked, err
+}
+
+func (imp importer) add(ctx context.Context, i image, from string) error {
+	cs := imp.client.ContentStore()
+	// Labels that keep the manifest and config from being collected, but not the layers: unpacked, they are of no use.
+	keep := ctdimages.SetChildrenMappedLabels(cs, ctdimages.FilterPlatforms(ctdimages.ChildrenHandler(cs), imp.platform),
+		ctdimages.ChildGCLabelsFilterLayers)
+	if err := ctdimages.WalkNotEmpty(ctx, keep, i.target); err != nil {
+		return err
+	}
+	record := ctdimages.Image{
+		Name:   i.name,
+		Target: i.target,
+		Labels: map[string]string{labelManaged: "managed", labelPinned: "pinned", labelFrom: from},
+	}
+	img := containerd.NewImage(imp.client, record)
+	// Files are on disk before the snapshot is recorded: after a power cut it is whole or absent.
+	err := img.Unpack(ctx, snapshotter, containerd.WithUnpackApplyOpts(diff.WithSyncFs(true)))
+	if err != nil {
+		return fmt.Errorf("unpack: %w", err)
+	}
+	config, err := img.Config(ctx)
+	if err != nil {
+		return err
+	}
+	// CRI knows an image by the digest of its config, too; it would add this record itself, without the pin.
+	byID := record
+	byID.Name = config.Digest.String()
+	if _, err := imp.put(ctx, byID); err != nil {
+		return err
+	}
+	oldID, err := imp.put(ctx, record)
+	if err != nil {
+		return err
+	}
+	if oldID != "" && oldID != byID.Name {
+		imp.forget(ctx, i.name, oldID)
+	}
+	return nil
+}
+
+// put creates or replaces the record of an image. It returns the ID of the image that was replaced, if one was.
+func (imp importer) put(ctx context.Context, r ctdimages.Image) (oldID string, err error) {
+	store := imp.client.ImageService()
+	if _, err = store.Create(ctx, r); err == nil || !errdefs.IsAlreadyExists(err) {
+		return "", err
+	}
+	old, err := store.Get(ctx, r.Name)
+	if err != nil {
+		return "", err
+	}
+	// Before the update: afterwards the old content may be collected at any time.
+	if config, err := containerd.NewImage(imp.client, old).Config(ctx); err == nil {
+		oldID = config.Digest.String()
+	}
+	_, err = store.Update(ctx, r, "target", "labels")
+	return oldID, err
+}
+
+// forget removes the record by ID of an image whose name now stands for another: it is pinned and would stay for ever.
+// Containers that run from it are not disturbed, they hold its snapshot.
+func (imp importer) forget(ctx context.Context, name, id string) {
+	if err := imp.client.ImageService().Delete(ctx, id); err != nil && !errdefs.IsNotFound(err) {
+		slog.Warn("replaced image not removed", "image", name, "id", id, "error", err)
+	}
+}
+
+// unpinGone leaves images to the kubelet's garbage collection when the folder that they came from is there, but no
+// longer has them: after an upgrade, the add-ons of the version before. Images of a medium that was taken out stay.
+func (imp importer) unpinGone(ctx context.Context, archives []archive, dirs []string) error {
+	if len(dirs) == 0 {
+		return nil
+	}
+	store := imp.client.ImageService()
+	records, err := store.List(ctx, `labels."`+labelFrom+`"`)
+	if err != nil {
+		return fmt.Errorf("list imported images: %w", err)
+	}
+	var errs []error
+	for _, r := range gone(records, archives, dirs) {
+		r.Labels[labelPinned] = ""
+		if _, err := store.Update(ctx, r, "labels."+labelPinned); err != nil {
+			errs = append(errs, fmt.Errorf("unpin image %s: %w", r.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// gone returns the pinned records that came from one of dirs and whose image no archive has any more.
+func gone(records []ctdimages.Image, archives []archive, dirs []string) []ctdimages.Image {
+	have := make(map[string]bool)
+	for _, a := range archives {
+		for _, i := range a.images {
+			have[i.name], have[i.target.Digest.String()] = true, true
+		}
+	}
+	var out []ctdimages.Image
+	for _, r := range records {
+		if r.Labels[labelPinned] != "pinned" || !slices.Contains(dirs, r.Labels[labelFrom]) || have[r.Name] {
+			continue
+		}
+		// A record by ID belongs to the image with the same target.
+		if strings.HasPrefix(r.Name, "sha256:") && have[r.Target.Digest.String()] {
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
