@@ -55,18 +55,24 @@ const (
 	targetSpecSize = 40 // struct dm_target_spec
 )
 
-// Create makes a read-only device and returns its node, such as /dev/dm-0. The node is devtmpfs's:
-// without udev there are no names in /dev/mapper.
-func Create(name string, t Target) (node string, err error) {
+// Device is a device that was made.
+type Device struct {
+	Node   string // such as /dev/dm-0; without udev there are no names in /dev/mapper
+	Number string // MAJOR:MINOR
+}
+
+// Create makes a read-only device.
+func Create(name string, t Target) (Device, error) {
 	h, err := request(devCreate, name, 0, nil)
 	if err != nil {
-		return "", fmt.Errorf("make device-mapper device %s: %w", name, err)
+		return Device{}, fmt.Errorf("make device-mapper device %s: %w", name, err)
 	}
 	if err := Replace(name, t); err != nil {
 		request(devRemove, name, 0, nil)
-		return "", err
+		return Device{}, err
 	}
-	return fmt.Sprintf("/dev/dm-%d", unix.Minor(h.device)), nil
+	major, minor := unix.Major(h.device), unix.Minor(h.device)
+	return Device{fmt.Sprintf("/dev/dm-%d", minor), fmt.Sprintf("%d:%d", major, minor)}, nil
 }
 
 // Replace changes what a device does, while it may be in use.
@@ -115,7 +121,7 @@ func request(command uintptr, name string, flags uint32, data []byte) (header, e
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(&buf[1])), (len(buf)-1)*headerSize), data)
 	}
 	const readWrite, magic = 3, 0xfd
-	number := uintptr(readWrite<<30|headerSize<<16|magic<<8) | command
+	number := uintptr(readWrite)<<30 | uintptr(headerSize)<<16 | magic<<8 | command
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), number, uintptr(unsafe.Pointer(&buf[0])))
 	runtime.KeepAlive(buf)
 	if errno != 0 {

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/coracle-os/coracle/init/kmsg"
+	"github.com/coracle-os/coracle/init/modules"
+	"github.com/coracle-os/coracle/init/uevent"
+	"github.com/coracle-os/coracle/machined/storage/gpt"
+)
+
+const (
+	lookAgain    = 500 * time.Millisecond // Without any message: a disk's table may be read late.
+	settle       = 10 * time.Millisecond  // Messages come in bursts, one look is enough for each.
+	firstMessage = 5 * time.Second
+	nextMessages = 10 * time.Second
+)
+
+// await loads the modules for the devices that are there until the slot's disk is among them.
+func await(loader *modules.Loader, args arguments, limit time.Duration) (place, error) {
+	events, err := uevent.Listen() // Before the first look, so that nothing falls in between.
+	if err != nil {
+		return place{}, err
+	}
+	defer events.Close()
+	sysfs := os.DirFS("/sys")
+	start := time.Now()
+	report := start.Add(firstMessage)
+	for {
+		if _, err := loader.Coldplug(sysfs); err != nil {
+			kmsg.Info(component, "%v", err)
+		}
+		disks := findDisks(sysfs)
+		places, problems := choose(disks, readGUIDs, args)
+		if len(places) > 1 {
+			kmsg.Notice(component, "%d disks are copies of each other, with the same BOOT partition and slot: using %s, not %s. "+
+				"Remove one of them", len(places), places[0].disk, places[1].disk)
+		}
+		if len(places) > 0 {
+			return places[0], nil
+		}
+		missing := fmt.Errorf("no disk has BOOT partition %s and partition coracle-%s; disks: %s",
+			args.boot, args.slot, describe(disks))
+		missing = errors.Join(append([]error{missing}, problems...)...)
+		now := time.Now()
+		if now.Sub(start) > limit {
+			return place{}, advise(fmt.Errorf("after %v %w", limit, missing),
+				"Check that the disk is connected and its controller supported. If it was replaced or changed, "+
+					"write the image to it again.")
+		}
+		if now.After(report) {
+			kmsg.Notice(component, "waiting since %v: %v", now.Sub(start).Round(time.Second), missing)
+			report = now.Add(nextMessages)
+		}
+		waitForEvents(events)
+	}
+}
+
+// waitForEvents returns when something has happened and it is quiet again, or when it is time to look anyway.
+func waitForEvents(events *uevent.Conn) {
+	deadline := time.Now().Add(lookAgain)
+	for {
+		_, err := events.Receive(deadline)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		case err != nil && !errors.Is(err, uevent.ErrLost):
+			time.Sleep(lookAgain)
+			return
+		}
+		if quiet := time.Now().Add(settle); quiet.Before(deadline) {
+			deadline = quiet
+		}
+	}
+}
+
+// readGUIDs reads the partition table of a disk. The kernel knows the GUIDs too, but only 6.13 and later show them in
+// sysfs.
+func readGUIDs(d disk) (map[int]string, error) {
+	f, err := os.Open("/dev/" + d.name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	table, _, err := gpt.Read(f, int64(d.size), d.sectorSize)
+	if err != nil {
+		return nil, err
+	}
+	guids := make(map[int]string)
+	for i, p := range table.Partitions {
+		if p.Used() {
+			guids[i+1] = p.ID.String()
+		}
+	}
+	return guids, nil
+}
