@@ -6,9 +6,7 @@
 package debian
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/coracle-os/coracle/tools/imager/command"
 )
 
 // keyring is where Debian and Ubuntu install Debian's archive keys.
@@ -193,27 +193,5 @@ func (a *Archive) run(ctx context.Context, dir, name string, args ...string) (st
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "APT_CONFIG="+a.config, "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
-	return output(cmd)
-}
-
-// output runs cmd and returns its standard output; the error has the command and the end of what it printed.
-func output(cmd *exec.Cmd) (string, error) {
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if err == nil {
-		return stdout.String(), nil
-	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return "", fmt.Errorf("%s: %w", cmd, err)
-	}
-	said := strings.TrimSpace(stderr.String())
-	if said == "" {
-		said = strings.TrimSpace(stdout.String())
-	}
-	if lines := strings.Split(said, "\n"); len(lines) > 12 {
-		said = strings.Join(lines[len(lines)-12:], "\n")
-	}
-	return "", fmt.Errorf("%s: %w\n%s", cmd, err, said)
+	return command.Output(cmd)
 }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/coracle-os/coracle/tools/imager/command"
 )
 
 // Package is one version of a binary package, unpacked.
@@ -201,7 +203,7 @@ func unpack(ctx context.Context, p Package) error {
 			return err
 		}
 	}
-	if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "-x", p.Root+".deb", partial)); err != nil {
+	if _, err := command.Output(exec.CommandContext(ctx, "dpkg-deb", "-x", p.Root+".deb", partial)); err != nil {
 		return fmt.Errorf("unpack %s: %w", p.Name, err)
 	}
 	if err := os.WriteFile(filepath.Join(partial, ".sha256"), []byte(p.SHA256), 0o644); err != nil {

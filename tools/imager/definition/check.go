@@ -12,9 +12,6 @@ import (
 	"github.com/coracle-os/coracle/machined/config/strict"
 )
 
-// grubPlatforms says which GRUB platforms an architecture's firmware can start.
-var grubPlatforms = map[string][]string{"amd64": {"x86_64-efi", "i386-pc"}}
-
 // checker collects what is wrong beyond the syntax.
 type checker struct {
 	doc      *strict.Document
@@ -67,15 +64,9 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 		}
 	}
 	c.root(d.Root)
-	if platforms, ok := grubPlatforms[d.Arch]; ok {
-		for i, p := range d.Bootloader.Grub {
-			c.oneOf(fmt.Sprintf("bootloader.grub[%d]", i), p, platforms)
-		}
+	if d.Disk.Slot%(1<<20) != 0 {
+		c.fail("disk.slot", "is %s, should be a multiple of 1MiB", d.Disk.Slot)
 	}
-	if len(d.Bootloader.Grub) == 0 {
-		c.fail("bootloader.grub", "is needed: without a boot loader the image does not start")
-	}
-	c.disk(d.Disk)
 	return c.problems
 }
 
@@ -204,18 +195,5 @@ func (c *checker) root(r Root) {
 	}
 	if r.Format == "erofs" && r.Compression == "xz" {
 		c.fail("root.compression", "erofs has no xz; use zstd or lz4hc")
-	}
-}
-
-func (c *checker) disk(d Disk) {
-	const mib = 1 << 20
-	for field, size := range map[string]Size{"disk.boot": d.Boot, "disk.slot": d.Slot} {
-		if size%mib != 0 {
-			c.fail(field, "is %s, should be a multiple of 1MiB", size)
-		}
-	}
-	// FAT32 has at least 65525 clusters of 512 bytes; some firmware reads no other FAT.
-	if d.Boot < 34*mib {
-		c.fail("disk.boot", "is %s, should be at least 34MiB: FAT32 cannot be smaller", d.Boot)
 	}
 }

@@ -12,17 +12,16 @@ import (
 // Definition is one image.
 type Definition struct {
 	Arch       string      `yaml:"arch"` // GOARCH
-	Debian     Debian      `yaml:"debian"`
-	Kernel     Kernel      `yaml:"kernel"`
-	Firmware   Firmware    `yaml:"firmware"`
-	Initramfs  Initramfs   `yaml:"initramfs"`
-	Packages   []Package   `yaml:"packages"`
-	Go         []Program   `yaml:"go"`
-	Containers []Container `yaml:"containers"`
-	Files      []File      `yaml:"files"`
-	Services   []Service   `yaml:"services"`
+	Debian     Debian      `yaml:"debian,omitempty"`
+	Kernel     Kernel      `yaml:"kernel,omitempty"`
+	Firmware   Firmware    `yaml:"firmware,omitempty"`
+	Initramfs  Initramfs   `yaml:"initramfs,omitempty"`
+	Packages   []Package   `yaml:"packages,omitempty"`
+	Go         []Program   `yaml:"go,omitempty"`
+	Containers []Container `yaml:"containers,omitempty"`
+	Files      []File      `yaml:"files,omitempty"`
+	Services   []Service   `yaml:"services,omitempty"`
 	Root       Root        `yaml:"root"`
-	Bootloader Bootloader  `yaml:"bootloader"`
 	Disk       Disk        `yaml:"disk"`
 }
 
@@ -41,13 +40,13 @@ type Kernel struct {
 
 // Modules names sets of arch/modules.yml.
 type Modules struct {
-	Initramfs []string `yaml:"initramfs"`
+	Initramfs []string `yaml:"initramfs,omitempty"`
 	Root      []string `yaml:"root"` // besides those of the initramfs
 }
 
 // Firmware lists the packages in which firmware is looked for that the chosen kernel modules ask for.
 type Firmware struct {
-	Packages []string `yaml:"packages"`
+	Packages []string `yaml:"packages,omitempty"`
 }
 
 // Initramfs is what the kernel starts first.
@@ -58,15 +57,15 @@ type Initramfs struct {
 // Package takes files out of a Debian package, with the shared libraries that they link to.
 type Package struct {
 	Name  string   `yaml:"name"`
-	Files []string `yaml:"files"` // absolute paths, may have * as in path.Match
+	Files []string `yaml:"files,omitempty"` // absolute paths, may have * as in path.Match
 }
 
 // Program is built from a Go package of this module or of one that go.mod has.
 type Program struct {
-	Path    string   `yaml:"path"`    // in the root
-	Package string   `yaml:"package"` // import path, or ./folder
-	CGO     bool     `yaml:"cgo"`     // link statically with C libraries of the build host
-	Tags    []string `yaml:"tags"`    // build tags besides those of all programs
+	Path    string   `yaml:"path"`           // in the root
+	Package string   `yaml:"package"`        // import path, or ./folder
+	CGO     bool     `yaml:"cgo,omitempty"`  // link statically with C libraries of the build host
+	Tags    []string `yaml:"tags,omitempty"` // build tags besides those of all programs
 }
 
 // Container is a container image that is in the root, so that a machine needs no registry on its first boot.
@@ -78,12 +77,12 @@ type Container struct {
 // File is one file, folder or link in the root. Exactly one of Content, Source, Concatenate, Symlink and Folder is set.
 type File struct {
 	Path        string `yaml:"path"`
-	Mode        Mode   `yaml:"mode"`        // 0644, for folders 0755, if not set
-	Content     string `yaml:"content"`     // text
-	Source      string `yaml:"source"`      // file of the repository
-	Concatenate string `yaml:"concatenate"` // PACKAGE:GLOB, the package's files one after the other, by name
-	Symlink     string `yaml:"symlink"`     // where the link points
-	Folder      bool   `yaml:"folder"`      // an empty folder
+	Mode        Mode   `yaml:"mode,omitempty"`        // 0644, for folders 0755, if not set
+	Content     string `yaml:"content,omitempty"`     // text
+	Source      string `yaml:"source,omitempty"`      // file of the repository
+	Concatenate string `yaml:"concatenate,omitempty"` // PACKAGE:GLOB, the package's files one after the other, by name
+	Symlink     string `yaml:"symlink,omitempty"`     // where the link points
+	Folder      bool   `yaml:"folder,omitempty"`      // an empty folder
 }
 
 // Service is a process of the machine, in the order in which each starts the next. The build fails when its program is
@@ -97,20 +96,15 @@ type Service struct {
 type Root struct {
 	Format      string `yaml:"format" enum:"squashfs|erofs" default:"squashfs"`
 	Compression string `yaml:"compression" enum:"zstd|xz|lz4hc" default:"zstd"`
-	Level       int    `yaml:"level"`                  // of zstd and lz4hc; 0 is the tool's default
+	Level       int    `yaml:"level,omitempty"`        // of zstd and lz4hc; 0 is the tool's default
 	Block       Size   `yaml:"block" default:"128KiB"` // compressed at once; what a page fault reads at least
 	Limit       Size   `yaml:"limit" default:"160MB"`  // the build fails when the root is larger
 }
 
-// Bootloader is GRUB for the named GRUB platforms.
-type Bootloader struct {
-	Grub []string `yaml:"grub"` // such as x86_64-efi
-}
-
-// Disk has the sizes of the partitions in the disk image.
+// Disk says how a disk image starts and is divided.
 type Disk struct {
-	Boot Size `yaml:"boot" default:"64MiB"`
-	Slot Size `yaml:"slot" default:"320MiB"`
+	Bootloader string `yaml:"bootloader" enum:"grub" default:"grub"` // GRUB for UEFI and BIOS
+	Slot       Size   `yaml:"slot" default:"320MiB"`                 // of a slot's partition: room for later versions
 }
 
 // Load reads and checks a definition. Its error names every problem, by file and line.

@@ -16,8 +16,6 @@ kernel:
     root: [kubernetes]
 initramfs:
   init: ./init/stage1
-bootloader:
-  grub: [x86_64-efi]
 `
 
 func TestParseSetsDefaults(t *testing.T) {
@@ -35,17 +33,18 @@ func TestParseRefuses(t *testing.T) {
 		name, add string
 		want      []string // each in the error
 	}{
-		{"an unknown field", "kernl: {}\n", []string{"a.yml:11: kernl: unknown field", `did you mean "kernel"?`}},
-		{"an unknown nested field", "root:\n  formt: squashfs\n", []string{"a.yml:12: root.formt", `did you mean "format"?`}},
+		{"an unknown field", "kernl: {}\n", []string{"a.yml:9: kernl: unknown field", `did you mean "kernel"?`}},
+		{"an unknown nested field", "root:\n  formt: squashfs\n", []string{"a.yml:10: root.formt", `did you mean "format"?`}},
 		{"an unknown format", "root: {format: ext4}\n", []string{"root.format", "squashfs or erofs"}},
-		{"a size without sense", "disk: {boot: 64 parsecs}\n", []string{"disk.boot", "64MiB"}},
-		{"a boot partition too small for FAT32", "disk: {boot: 16MiB}\n", []string{"a.yml:11: disk.boot", "34MiB"}},
+		{"a size without sense", "disk: {slot: 64 parsecs}\n", []string{"disk.slot", "64MiB"}},
+		{"a slot of an odd size", "disk: {slot: 100MB}\n", []string{"a.yml:9: disk.slot", "multiple"}},
+		{"another boot loader", "disk: {bootloader: lilo}\n", []string{"a.yml:9: disk.bootloader", "grub"}},
 		{"an odd block", "root: {block: 100KiB}\n", []string{"root.block", "power of two"}},
 		{"a level that zstd has not", "root: {level: 23}\n", []string{"root.level", "22"}},
 		{"a relative path", "go: [{path: usr/bin/x, package: ./x}]\n", []string{"go[0].path", "absolute"}},
 		{"a path below a symlink", "go: [{path: /bin/x, package: ./x}]\n", []string{"/usr/bin/x"}},
 		{"a path outside of the repository", "files: [{path: /etc/a, source: ../../etc/shadow}]\n", []string{"files[0].source", "inside"}},
-		{"two files at one path", "files:\n- {path: /etc/a, content: a}\n- {path: /etc/a, content: b}\n", []string{"a.yml:13", "already", "files[0].path"}},
+		{"two files at one path", "files:\n- {path: /etc/a, content: a}\n- {path: /etc/a, content: b}\n", []string{"a.yml:11", "already", "files[0].path"}},
 		{"a file of two kinds", "files: [{path: /etc/a, content: a, symlink: b}]\n", []string{"content and symlink are there"}},
 		{"a file of no kind", "files: [{path: /etc/a}]\n", []string{"none is there"}},
 		{"a mode for a symlink", "files: [{path: /etc/a, symlink: b, mode: 0777}]\n", []string{"files[0].mode"}},
@@ -53,7 +52,7 @@ func TestParseRefuses(t *testing.T) {
 		{"an option for a package", "packages: [{name: --purge, files: [/usr/bin/x]}]\n", []string{"packages[0].name", "--purge"}},
 		{"a package without files", "packages: [{name: nftables}]\n", []string{"packages[0].files"}},
 		{"a service without a program", "services: [{name: a, program: /usr/bin/a}]\n", []string{"services[0].program"}},
-		{"several mistakes at once", "root: {level: 99}\ndisk: {boot: 1MiB}\n", []string{"root.level", "disk.boot"}},
+		{"several mistakes at once", "root: {level: 99}\ndisk: {slot: 1kB}\n", []string{"root.level", "disk.slot"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Parse("a.yml", []byte(minimal+test.add))
@@ -74,7 +73,7 @@ func TestParseNamesWhatIsMissing(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`did you mean "amd64"?`, `did you mean "verity-root"?`, "kernel.package: is needed", "initramfs.init: is needed", "bootloader.grub"} {
+	for _, want := range []string{`did you mean "amd64"?`, `did you mean "verity-root"?`, "kernel.package: is needed", "initramfs.init: is needed"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error:\n%v", want, err)
 		}

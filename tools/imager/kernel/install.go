@@ -7,7 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"github.com/coracle-os/coracle/tools/imager/command"
 )
 
 // Depmod is a trixie depmod, such as debian.Tools.Command makes.
@@ -68,11 +69,8 @@ func (k Kernel) Install(ctx context.Context, depmod Depmod, x *Index, modules []
 }
 
 func runDepmod(ctx context.Context, depmod Depmod, args ...string) error {
-	cmd := depmod(ctx, "depmod", args...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("depmod %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return nil
+	_, err := command.Output(depmod(ctx, "depmod", args...))
+	return err
 }
 
 func copyFile(from, to string) error {
