@@ -1,0 +1,48 @@
+package controlplane
+
+import (
+	"context"
+
+	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	"k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+
+	"github.com/coracle-os/coracle/kube/pki"
+)
+
+// RunControllerManager runs kube-controller-manager until ctx is cancelled. The apiserver has to answer.
+func (c Config) RunControllerManager(ctx context.Context) error {
+	opts, err := options.NewKubeControllerManagerOptions()
+	if err != nil {
+		return err
+	}
+	controllers, disabled, aliases := app.KnownControllers(), app.ControllersDisabledByDefault(), app.ControllerAliases()
+	if err := parse("kube-controller-manager", opts.Flags(controllers, disabled, aliases), c.controllerManagerFlags()); err != nil {
+		return err
+	}
+	config, err := opts.Config(ctx, controllers, disabled, aliases)
+	if err != nil {
+		return err
+	}
+	return app.Run(ctx, config.Complete())
+}
+
+func (c Config) controllerManagerFlags() []string {
+	s, p := c.Settings, c.PKI
+	return []string{
+		"--kubeconfig=" + p.Kubeconfig(pki.ControllerManager),
+		"--leader-elect=false", // it is the only one
+		"--use-service-account-credentials=true",
+		"--service-account-private-key-file=" + p.ServiceAccountKey(),
+		"--root-ca-file=" + p.ClusterCA(),
+		"--cluster-signing-cert-file=" + p.ClusterCA(),
+		"--cluster-signing-key-file=" + p.ClusterCAKey(),
+		"--allocate-node-cidrs=true",
+		"--cluster-cidr=" + s.PodCIDR,
+		"--service-cluster-ip-range=" + s.ServiceCIDR,
+		// Its metrics are in the apiserver's: the registry is that of the process.
+		"--secure-port=0",
+		"--profiling=false",
+		"--kube-api-qps=100",
+		"--kube-api-burst=200",
+	}
+}
