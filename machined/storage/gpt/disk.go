@@ -154,7 +154,7 @@ func (t *Table) Write(d Disk, health Health) error {
 }
 
 func (t *Table) writePrimary(d Disk) error {
-	return t.writeCopy(d, 1, t.Sectors-1, t.entriesLBA)
+	return t.writeCopy(d, 1, t.Sectors-1, max(2, t.entriesLBA))
 }
 
 func (t *Table) writeBackup(d Disk) error {
@@ -166,6 +166,9 @@ func (t *Table) writeCopy(d Disk, my, alternate, entriesLBA uint64) error {
 	h := header{
 		my: my, alternate: alternate, firstUsable: t.FirstUsable, lastUsable: t.LastUsable, disk: t.DiskID,
 		entries: entriesLBA, count: uint32(len(t.Partitions)), entriesCRC: crc32.ChecksumIEEE(entries),
+	}
+	if partial := uint64(len(entries)) % t.SectorSize; partial != 0 {
+		entries = append(entries, make([]byte, t.SectorSize-partial)...)
 	}
 	if _, err := d.WriteAt(entries, int64(entriesLBA*t.SectorSize)); err != nil {
 		return err

@@ -1,0 +1,110 @@
+package storage
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/coracle-os/coracle/machined/storage/gpt"
+)
+
+// Names of partitions; docs/architecture.md has the whole table.
+const (
+	slotAName = "coracle-a"
+	slotBName = "coracle-b"
+	dataName  = "coracle-data"
+	// unmadeName is DATA's name until its file system is complete. When the power is cut before that, the next boot
+	// sees by the name that it may, and has to, make it again.
+	unmadeName = "coracle-data-new"
+)
+
+const (
+	slotBNumber = 3
+	dataNumber  = 4
+
+	minData = 512 << 20 // bytes; less does not hold a cluster's state and a few container images
+	minGrow = 16 << 20  // bytes; less free space behind DATA is not worth a change of the partition table
+)
+
+// layOut returns a copy of t with the partitions that first boot makes, DATA reaching to the end of the disk, and
+// what it changed, for a person.
+func layOut(t *gpt.Table) (*gpt.Table, []string, error) {
+	t = t.Clone()
+	var notes []string
+	a := t.Find(slotAName)
+	if a == 0 {
+		return nil, nil, fmt.Errorf("it has no partition %s: write a Coracle image to it", slotAName)
+	}
+	if t.Find(slotBName) == 0 {
+		size := t.Partition(a).Sectors()
+		free := t.Free()
+		i := slices.IndexFunc(free, func(e gpt.Extent) bool { return e.Sectors() >= size })
+		if i < 0 {
+			return nil, nil, tooSmall(t, true)
+		}
+		where := gpt.Extent{First: free[i].First, Last: free[i].First + size - 1}
+		if err := t.Add(slotBNumber, slotBName, t.Partition(a).Type, where); err != nil {
+			return nil, nil, fmt.Errorf("make partition %s: %w", slotBName, err)
+		}
+		notes = append(notes, fmt.Sprintf("made partition %d (%s, %s)", slotBNumber, slotBName, bytesText(size*t.SectorSize)))
+	}
+	if data := dataPartition(t); data != 0 {
+		p := t.Partition(data)
+		for _, e := range t.Free() {
+			if e.First <= p.Last+gpt.Align/t.SectorSize && e.Last > p.Last && (e.Last-p.Last)*t.SectorSize >= minGrow {
+				notes = append(notes, fmt.Sprintf("partition %d (%s) grew from %s to %s", data, dataName,
+					bytesText(p.Sectors()*t.SectorSize), bytesText((e.Last-p.First+1)*t.SectorSize)))
+				p.Last = e.Last
+				break
+			}
+		}
+		return t, notes, nil
+	}
+	free := t.Free()
+	if len(free) == 0 {
+		return nil, nil, tooSmall(t, false)
+	}
+	where := slices.MaxFunc(free, func(a, b gpt.Extent) int { return cmp.Compare(a.Sectors(), b.Sectors()) })
+	if where.Sectors()*t.SectorSize < minData {
+		return nil, nil, tooSmall(t, false)
+	}
+	if err := t.Add(dataNumber, unmadeName, gpt.TypeLinux, where); err != nil {
+		return nil, nil, fmt.Errorf("make partition %s: %w", dataName, err)
+	}
+	notes = append(notes, fmt.Sprintf("made partition %d (%s, %s)", dataNumber, dataName, bytesText(where.Sectors()*t.SectorSize)))
+	return t, notes, nil
+}
+
+// dataPartition is DATA's number, its file system made or not; 0 if there is none.
+func dataPartition(t *gpt.Table) int {
+	if n := t.Find(dataName); n != 0 {
+		return n
+	}
+	return t.Find(unmadeName)
+}
+
+// tooSmall says how large the disk is, and would have to be.
+func tooSmall(t *gpt.Table, needB bool) error {
+	end, slot := uint64(0), t.Partition(t.Find(slotAName)).Sectors()
+	for _, p := range t.Partitions {
+		if p.Used() {
+			end = max(end, p.Last+1)
+		}
+	}
+	need := end*t.SectorSize + minData + 2*gpt.Align // an aligned start, and the backup table
+	what := fmt.Sprintf("DATA needs %s", bytesText(minData))
+	if needB {
+		need += slot * t.SectorSize
+		what = fmt.Sprintf("slot B needs %s and %s", bytesText(slot*t.SectorSize), what)
+	}
+	return fmt.Errorf("it is too small: it has %s, the image takes %s of them, %s; use a disk of at least %d MiB",
+		bytesText(t.Sectors*t.SectorSize), bytesText(end*t.SectorSize), what, (need+1<<20-1)>>20)
+}
+
+// bytesText is n for a person.
+func bytesText(n uint64) string {
+	if n < 1<<30 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
