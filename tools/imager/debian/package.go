@@ -31,6 +31,9 @@ type Package struct {
 
 // Packages downloads and unpacks the newest version of each named package, without what they depend on.
 func (a *Archive) Packages(ctx context.Context, names ...string) ([]Package, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
 	out, err := a.run(ctx, "", "apt-cache", append([]string{"policy"}, names...)...)
 	if err != nil {
 		return nil, err

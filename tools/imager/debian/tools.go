@@ -12,6 +12,7 @@ import (
 // Tools are programs of the suite that run on the build host from their unpacked packages, with their own loader and
 // libraries. So neither the host's versions of them nor its libc matter, and nothing is installed.
 type Tools struct {
+	packages  []Package
 	dirs      map[string]string // package to its unpacked root
 	programs  map[string]string // program name to its path
 	loader    string
@@ -33,7 +34,7 @@ func (a *Archive) Tools(ctx context.Context, packages ...string) (*Tools, error)
 	if err != nil {
 		return nil, fmt.Errorf("build tools: %w", err)
 	}
-	t := &Tools{dirs: map[string]string{}, programs: map[string]string{}}
+	t := &Tools{packages: closure, dirs: map[string]string{}, programs: map[string]string{}}
 	var libraries []string
 	for _, p := range closure {
 		t.dirs[p.Name] = p.Root
@@ -103,3 +104,6 @@ func (t *Tools) Dir(pkg string) string {
 	}
 	return dir
 }
+
+// Packages are the packages of the tools and all that those depend on, by name.
+func (t *Tools) Packages() []Package { return t.packages }

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/coracle-os/coracle/arch"
+	"github.com/coracle-os/coracle/images/slot"
+	slotbuild "github.com/coracle-os/coracle/images/slot/build"
+	"github.com/coracle-os/coracle/tools/imager/debian"
+	"github.com/coracle-os/coracle/tools/imager/definition"
+	"github.com/coracle-os/coracle/tools/imager/gobuild"
+	"github.com/coracle-os/coracle/tools/imager/kernel"
+	"github.com/coracle-os/coracle/tools/imager/rootfs"
+)
+
+// builder is a build: its steps leave here what later steps need.
+type builder struct {
+	file       string // the image definition
+	definition *definition.Definition
+	arch       arch.Architecture
+	out        string // for what a person takes away
+	work       string // for what is made on the way
+	cache      string // for what is downloaded
+
+	source   gobuild.Source
+	archive  *debian.Archive
+	tools    *debian.Tools
+	files    *debian.Picker   // over packages and what they depend on
+	plain    *debian.Picker   // over packages of which only data is taken
+	shipped  []debian.Package // those that the image has anything of
+	kernel   kernel.Kernel
+	modules  moduleLists
+	programs map[string]string // path in the root to the program built
+
+	root     *rootfs.Tree
+	tree     slotbuild.Tree
+	layout   slot.Layout
+	manifest slot.Manifest
+	outputs  []output
+}
+
+// build builds the image that the definition file describes and returns what was made.
+func build(ctx context.Context, file, out, cache string) ([]output, error) {
+	b, err := newBuilder(file, out, cache)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lock(b.work)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	defer b.close()
+	fmt.Printf("building %s for %s into %s\n", file, b.arch.Name, out)
+	if err := runSteps(ctx, os.Stdout, b.steps()); err != nil {
+		return nil, err
+	}
+	fmt.Printf("\n%s\n", b.path(".img"))
+	return b.outputs, nil
+}
+
+func newBuilder(file, out, cache string) (*builder, error) {
+	d, err := definition.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{file: file, definition: d, programs: map[string]string{}}
+	if b.arch, err = arch.Named(d.Arch); err != nil {
+		return nil, err
+	}
+	if b.source.Dir, err = definition.Repository(file); err != nil {
+		return nil, err
+	}
+	for to, from := range map[*string]string{&b.out: out, &b.cache: cache, &b.work: filepath.Join(out, "work", d.Arch)} {
+		if *to, err = filepath.Abs(from); err != nil {
+			return nil, err
+		}
+	}
+	return b, os.MkdirAll(b.work, 0o755)
+}
+
+// steps are the build, in order.
+func (b *builder) steps() []step {
+	steps := []step{
+		{"source", b.source.Dir, b.inspect},
+		{"packages", b.file + ": packages", b.fetch},
+	}
+	for _, p := range b.allPrograms() {
+		steps = append(steps, step{"go " + p.Path, p.Package, func(ctx context.Context) (string, error) { return b.compile(ctx, p) }})
+	}
+	return append(steps, []step{
+		{"modules", b.definition.Kernel.Package, b.chooseModules},
+		{"root", b.file, b.layRoot},
+		{"pack root", b.inWork("root"), b.packRoot},
+		{"verity", b.inWork("root.img"), b.hashRoot},
+		{"initramfs", b.definition.Initramfs.Init, b.makeInitramfs},
+		{"slot", b.inWork("slot.img"), b.assembleSlot},
+		{"disk", b.path(".img"), b.writeDisk},
+		{"compress", b.path(".img"), b.compress},
+		{"digests", b.out, b.writeDigests},
+	}...)
+}
+
+// path is where an output is: coracle-ARCH and the ending.
+func (b *builder) path(ending string) string {
+	return filepath.Join(b.out, "coracle-"+b.arch.Name+ending)
+}
+
+func (b *builder) inWork(name string) string { return filepath.Join(b.work, name) }
+
+func (b *builder) close() {
+	if b.archive != nil {
+		b.archive.Close()
+	}
+}
+
+// lock keeps two builds out of one folder.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("another build is at work in %s: wait for it, or choose another --out", dir)
+	}
+	return func() { f.Close() }, nil
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/coracle-os/coracle/arch"
+	"github.com/coracle-os/coracle/tools/imager/debian"
+	"github.com/coracle-os/coracle/tools/imager/definition"
+	"github.com/coracle-os/coracle/tools/imager/disk"
+	"github.com/coracle-os/coracle/tools/imager/gobuild"
+	"github.com/coracle-os/coracle/tools/imager/kernel"
+	"github.com/coracle-os/coracle/tools/imager/rootfs"
+)
+
+// inspect finds out what is built.
+func (b *builder) inspect(ctx context.Context) (string, error) {
+	var err error
+	b.source, err = gobuild.Inspect(ctx, b.source.Dir)
+	return fmt.Sprintf("%s, Kubernetes %s, %s", b.source.Version, b.source.Kubernetes, b.source.Go), err
+}
+
+// fetch gets the Debian packages that files are taken from, the kernel, and the build tools.
+func (b *builder) fetch(ctx context.Context) (string, error) {
+	var err error
+	if b.archive, err = b.openArchive(ctx, b.arch.Debian); err != nil {
+		return "", err
+	}
+	d := b.definition
+	var linked []string
+	for _, p := range d.Packages {
+		linked = append(linked, p.Name)
+	}
+	closure, err := b.archive.Closure(ctx, linked...)
+	if err != nil {
+		return "", err
+	}
+	if b.files, err = debian.NewPicker(b.arch.Triplet, closure...); err != nil {
+		return "", err
+	}
+	data, err := b.archive.Packages(ctx, dataPackages(d)...)
+	if err != nil {
+		return "", err
+	}
+	if b.plain, err = debian.NewPicker(b.arch.Triplet, data...); err != nil {
+		return "", err
+	}
+	if b.kernel, err = kernel.Fetch(ctx, b.archive, d.Kernel.Package); err != nil {
+		return "", err
+	}
+	b.ship(b.kernel.Package)
+	if err := b.fetchTools(ctx); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d packages, kernel %s", len(b.archive.Used()), b.kernel.Release), nil
+}
+
+func (b *builder) openArchive(ctx context.Context, debianArch string) (*debian.Archive, error) {
+	return debian.Open(ctx, debian.Options{
+		Suite: b.definition.Debian.Suite, Components: b.definition.Debian.Components, Arch: debianArch, Cache: b.cache,
+		Warn: func(what string, err error) { fmt.Fprintf(os.Stderr, "\nwarning: %s: %v\n", what, err) },
+	})
+}
+
+// fetchTools gets the programs that make file systems, indexes and boot loaders, for the build host's architecture.
+func (b *builder) fetchTools(ctx context.Context) error {
+	host, err := arch.Named(runtime.GOARCH)
+	if err != nil {
+		return fmt.Errorf("build host: %w", err)
+	}
+	archive := b.archive
+	if host.Debian != b.arch.Debian {
+		if archive, err = b.openArchive(ctx, host.Debian); err != nil {
+			return err
+		}
+		defer archive.Close()
+	}
+	b.tools, err = archive.Tools(ctx, slices.Concat(rootfs.Packages, disk.Packages, []string{"kmod"})...)
+	return err
+}
+
+// dataPackages are those of which no programs are taken, so that what they depend on is not needed.
+func dataPackages(d *definition.Definition) []string {
+	names := slices.Clone(d.Firmware.Packages)
+	for _, f := range d.Files {
+		if name, _, ok := strings.Cut(f.Concatenate, ":"); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// ship notes that the image has something of the package.
+func (b *builder) ship(p debian.Package) {
+	same := func(q debian.Package) bool { return p.Name == q.Name }
+	if !slices.ContainsFunc(b.shipped, same) {
+		b.shipped = append(b.shipped, p)
+		slices.SortFunc(b.shipped, func(p, q debian.Package) int { return strings.Compare(p.Name, q.Name) })
+	}
+}
