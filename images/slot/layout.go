@@ -36,7 +36,10 @@ func ParseLayout(b []byte) (Layout, error) {
 	if err := json.Unmarshal(b, &l); err != nil {
 		return l, fmt.Errorf("parse slot layout: %w", err)
 	}
+	const most = 1 << 48 // far beyond any disk, far below an overflow
 	switch {
+	case l.RootOffset > most || l.RootSize > most || l.HashOffset > most:
+		return l, fmt.Errorf("slot layout: an offset or size is above %d", uint64(most))
 	case l.DataBlockSize == 0 || l.HashBlockSize == 0:
 		return l, fmt.Errorf("slot layout: a block size is zero")
 	case l.RootSize == 0 || l.RootSize%uint64(l.DataBlockSize) != 0:

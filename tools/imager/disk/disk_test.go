@@ -1,0 +1,88 @@
+package disk
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+	"testing"
+)
+
+func TestBootSector(t *testing.T) {
+	boot := bytes.Repeat([]byte{0xee}, sectorSize)
+	code, err := bootSector(boot, 34)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(code) != bootCodeSize {
+		t.Errorf("%d bytes, the partition table starts after %d", len(code), bootCodeSize)
+	}
+	if got := binary.LittleEndian.Uint64(code[0x5c:]); got != 34 {
+		t.Errorf("core.img is looked for at sector %d", got)
+	}
+	if code[0x66] != 0x90 || code[0x67] != 0x90 {
+		t.Errorf("the check of the boot drive is still there: % x", code[0x66:0x68])
+	}
+	if boot[0x66] != 0xee {
+		t.Error("the original was changed")
+	}
+	if _, err := bootSector(boot[:100], 34); err == nil {
+		t.Error("a short boot.img: no error")
+	}
+}
+
+func TestCoreImage(t *testing.T) {
+	core := make([]byte, 3*sectorSize-7)
+	binary.LittleEndian.PutUint16(core[0x1fc:], 2)
+	got, err := coreImage(core, 34, coreRoom)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if start := binary.LittleEndian.Uint64(got[0x1f4:]); start != 35 {
+		t.Errorf("the rest is looked for at sector %d, want 35", start)
+	}
+	for want, test := range map[string]struct {
+		core []byte
+		room uint64
+	}{
+		"only":           {core[:sectorSize], coreRoom},
+		"its partition":  {core, 1024},
+		"format changed": {make([]byte, 3*sectorSize), coreRoom},
+	} {
+		if _, err := coreImage(test.core, 34, test.room); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
+func TestTableIsTheContract(t *testing.T) {
+	type partition struct {
+		number     int
+		name       string
+		start, end uint64
+	}
+	want := []partition{
+		{1, "coracle-boot", 2048, 2048 + 131072 - 1},
+		{2, "coracle-a", 133120, 133120 + 409600 - 1},
+		{5, "coracle-bios", 34, 2047},
+	}
+	one, other := table(200*mib, "one"), table(200*mib, "other")
+	if len(one.Partitions) != len(want) {
+		t.Fatalf("%d partitions, want %d", len(one.Partitions), len(want))
+	}
+	guids := map[string]bool{one.GUID: true}
+	for i, p := range one.Partitions {
+		if got := (partition{p.Index, p.Name, p.Start, p.End}); got != want[i] {
+			t.Errorf("partition %+v, want %+v", got, want[i])
+		}
+		if guids[p.GUID] {
+			t.Errorf("GUID %s is there twice", p.GUID)
+		}
+		guids[p.GUID] = true
+		if p.GUID != table(200*mib, "one").Partitions[i].GUID {
+			t.Errorf("GUID of %s differs from build to build", p.Name)
+		}
+		if p.GUID == other.Partitions[i].GUID {
+			t.Errorf("GUID of %s is the same in other content", p.Name)
+		}
+	}
+}

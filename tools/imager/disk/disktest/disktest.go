@@ -1,0 +1,71 @@
+// Package disktest gives tests the build tools of disk images.
+package disktest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/coracle-os/coracle/tools/imager/debian"
+	"github.com/coracle-os/coracle/tools/imager/disk"
+)
+
+// Tools are the programs of [disk.Packages], from the cache that a build of an image leaves. Without a cache the test
+// is skipped: unit tests download nothing. CORACLE_CACHE names a cache elsewhere than in _out.
+func Tools(t testing.TB, more ...string) *debian.Tools {
+	t.Helper()
+	archive := open(t)
+	defer archive.Close()
+	tools, err := archive.Tools(t.Context(), append(more, disk.Packages...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tools
+}
+
+// Packages are the unpacked Debian packages that name depends on, itself included, by the same rules.
+func Packages(t testing.TB, name string) []debian.Package {
+	t.Helper()
+	archive := open(t)
+	defer archive.Close()
+	packages, err := archive.Closure(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packages
+}
+
+// open locks the cache until the archive is closed; what was unpacked stays usable.
+func open(t testing.TB) *debian.Archive {
+	t.Helper()
+	cache := os.Getenv("CORACLE_CACHE")
+	if cache == "" {
+		cache = filepath.Join(moduleRoot(t), "_out", "cache")
+		if _, err := os.Stat(filepath.Join(cache, "apt")); err != nil {
+			t.Skip("needs build tools of Debian: `make image` fetches them")
+		}
+	}
+	archive, err := debian.Open(t.Context(), debian.Options{
+		Suite: "trixie", Components: []string{"main"}, Arch: "amd64", Cache: cache,
+		Warn: func(what string, err error) { t.Logf("%s: %v", what, err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return archive
+}
+
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("no go.mod above the test")
+	return ""
+}
