@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-func TestParseMilestone(t *testing.T) {
+func TestMilestone(t *testing.T) {
 	for _, c := range []struct {
 		name, line string
 		want       Milestone
@@ -29,21 +29,35 @@ func TestParseMilestone(t *testing.T) {
 		{"empty", "", Milestone{}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got, ok := parseMilestone(c.line); ok != c.ok || got != c.want {
+			if got, ok := (Line{Text: c.line}).Milestone(); ok != c.ok || got != c.want {
 				t.Errorf("got %+v, %v; want %+v, %v", got, ok, c.want, c.ok)
 			}
 		})
 	}
 }
 
-func FuzzParseMilestone(f *testing.F) {
+func FuzzMilestone(f *testing.F) {
 	f.Add("[   12.345678] machined: milestone network eth0")
 	f.Add("[99999999999999999999.000000] a: milestone b")
 	f.Fuzz(func(t *testing.T, line string) {
-		if m, ok := parseMilestone(line); ok && (m.Name == "" || m.Component == "") {
+		if m, ok := (Line{Text: line}).Milestone(); ok && (m.Name == "" || m.Component == "") {
 			t.Errorf("%q gave %+v", line, m)
 		}
 	})
+}
+
+func TestNotice(t *testing.T) {
+	for line, want := range map[string]string{
+		"[    3.000000] machined: no DHCP server answers on eth0": "machined: no DHCP server answers on eth0",
+		"[    3.000000] init: starting machined":                  "init: starting machined",
+		"[    3.000000] virtio_net: registered":                   "",
+		"machined: without a time stamp":                          "",
+	} {
+		text, ok := (Line{Text: line}).Notice()
+		if ok != (want != "") || ok && text != want {
+			t.Errorf("%q gave %q, %v", line, text, ok)
+		}
+	}
 }
 
 func within(t *testing.T, d time.Duration) context.Context {

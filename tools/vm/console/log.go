@@ -19,12 +19,6 @@ const pollEvery = 25 * time.Millisecond
 // longestLine bounds a line that never ends, in bytes.
 const longestLine = 64 << 10
 
-// Line is one line of the console, without its end.
-type Line struct {
-	Text string
-	Seen time.Duration // since power-on, by the host's clock
-}
-
 // Log is everything a machine printed since power-on. It may be used from several goroutines.
 type Log struct {
 	start time.Time
@@ -91,8 +85,7 @@ func (l *Log) Write(p []byte) (int, error) {
 
 func (l *Log) add(line Line) {
 	l.lines = append(l.lines, line)
-	if m, ok := parseMilestone(line.Text); ok {
-		m.Seen = line.Seen
+	if m, ok := line.Milestone(); ok {
 		l.milestones = append(l.milestones, m)
 	}
 	l.checkFatal(line.Text)
@@ -145,15 +138,14 @@ func (l *Log) WaitMilestone(ctx context.Context, name string) (Milestone, error)
 	return found, err
 }
 
-// NextMilestone returns the milestone with index n, counted from 0 in the order they came.
-func (l *Log) NextMilestone(ctx context.Context, n int) (Milestone, error) {
-	var found Milestone
-	err := l.wait(ctx, "a further milestone", func() bool {
-		if n < len(l.milestones) {
-			found = l.milestones[n]
-			return true
+// Line returns line n, counted from 0, once it is there.
+func (l *Log) Line(ctx context.Context, n int) (Line, error) {
+	var found Line
+	err := l.wait(ctx, "a further line", func() bool {
+		if n < len(l.lines) {
+			found = l.lines[n]
 		}
-		return false
+		return n < len(l.lines)
 	})
 	return found, err
 }

@@ -238,3 +238,29 @@ func TestVolume(t *testing.T) {
 		t.Error("no error for a file that is not there")
 	}
 }
+
+func TestRoot(t *testing.T) {
+	for name, root := range map[string]signature{"squashfs": squashfs, "erofs": erofs} {
+		t.Run(name, func(t *testing.T) {
+			path := image(t, fatByUs(t))
+			if _, err := Root(path); err == nil {
+				t.Error("found a root in an empty slot")
+			}
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			slotStart := int64(bootStart + bootSize)
+			for at, text := range map[int64][]byte{1*mib + root.at: root.text, 3 * mib: verity.text} {
+				if _, err := f.WriteAt(text, slotStart+at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := Root(path)
+			if want := (Range{Start: slotStart + mib, Size: 2 * mib}); err != nil || got != want {
+				t.Errorf("got %+v, %v; want %+v", got, err, want)
+			}
+		})
+	}
+}
