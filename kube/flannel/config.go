@@ -28,7 +28,7 @@ const (
 
 // Config is what Run needs.
 type Config struct {
-	Client     *rest.Config // may get, list and watch nodes, and patch nodes/status: see the add-on flannel-rbac
+	Client     *rest.Config // a user who may get, list and watch nodes, and patch nodes/status
 	NodeName   string       //
 	NodeIPs    []string     // first is the primary; at most one of each family
 	PodCIDR    string       // of the whole cluster: 10.42.0.0/16, or one of each family with a comma
