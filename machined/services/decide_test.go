@@ -1,0 +1,102 @@
+package services
+
+import (
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coracle-os/coracle/machined/config"
+)
+
+func TestSettings(t *testing.T) {
+	c := config.Default()
+	c.Machine.Role = "server"
+	s := Settings(c, Node{Name: "pi", IP: netip.MustParseAddr("192.0.2.7"), MediaImages: "/run/coracle/media/images"})
+	if s.ClusterDNS != "10.43.0.10" || s.NodeIPs[0] != "192.0.2.7" || s.PodCIDR != "10.42.0.0/16" || len(s.ImageDirs) != 2 || !s.CoreDNS || s.Role != "server" || s.APIPort != 6443 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestNodeIP(t *testing.T) {
+	cluster := config.Default().Cluster
+	addr := func(name, ip string, def bool) Address { return Address{name, netip.MustParseAddr(ip), def} }
+	start := time.Unix(1000, 0)
+	type step struct {
+		after     time.Duration
+		addresses []Address
+		want      string // empty: wait
+	}
+	for name, steps := range map[string][]step{
+		"an address":             {{0, []Address{addr("eth0", "192.0.2.7", true)}, "192.0.2.7"}},
+		"the default route's":    {{0, []Address{addr("eth0", "192.0.2.7", false), addr("eth1", "198.51.100.1", true)}, "198.51.100.1"}},
+		"none, then own":         {{0, nil, ""}, {9 * time.Second, nil, ""}, {10 * time.Second, nil, "10.254.254.1"}},
+		"own, then a real one":   {{11 * time.Second, nil, "10.254.254.1"}, {20 * time.Second, []Address{addr("eth0", "192.0.2.7", true)}, "192.0.2.7"}},
+		"own is not a real one":  {{11 * time.Second, nil, "10.254.254.1"}, {12 * time.Second, []Address{addr(DummyInterface, "10.254.254.1", false)}, "10.254.254.1"}},
+		"stays with what it has": {{0, []Address{addr("eth0", "192.0.2.7", false)}, "192.0.2.7"}, {1, []Address{addr("eth1", "198.51.100.1", true), addr("eth0", "192.0.2.7", false)}, "192.0.2.7"}},
+		"DHCP gave another":      {{0, []Address{addr("eth0", "192.0.2.7", true)}, "192.0.2.7"}, {1, []Address{addr("eth0", "192.0.2.8", true)}, "192.0.2.8"}},
+		"lost, and back":         {{0, []Address{addr("eth0", "192.0.2.7", true)}, "192.0.2.7"}, {time.Second, nil, "192.0.2.7"}, {59 * time.Second, []Address{addr("eth0", "192.0.2.7", true)}, "192.0.2.7"}, {70 * time.Second, nil, "192.0.2.7"}},
+		"lost for good":          {{0, []Address{addr("eth0", "192.0.2.7", true)}, "192.0.2.7"}, {time.Second, nil, "192.0.2.7"}, {61 * time.Second, nil, "10.254.254.1"}},
+		"not usable":             {{0, []Address{addr("lo", "127.0.0.1", false), addr("eth0", "169.254.1.1", false), addr("eth0", "2001:db8::1", true), addr("cni0", "192.0.2.1", false), addr("eth0", "10.42.0.1", false)}, ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := NodeIP{Cluster: cluster}
+			for i, s := range steps {
+				ip, until := n.Choose(s.addresses, start.Add(s.after), start)
+				if s.want == "" {
+					if ip.IsValid() || !until.After(start.Add(s.after)) {
+						t.Errorf("step %d: %v until %v, want to wait", i, ip, until)
+					}
+				} else if ip.String() != s.want {
+					t.Errorf("step %d: %v, want %s", i, ip, s.want)
+				}
+			}
+		})
+	}
+}
+
+func TestOwnAddressAvoidsTheCluster(t *testing.T) {
+	c := config.Default().Cluster
+	c.PodCIDR, c.ServiceCIDR = netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12")
+	if a := OwnAddress(c); a.String() != "192.168.254.1" {
+		t.Errorf("%v", a)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	var b backoff
+	var got []string
+	for _, ran := range []time.Duration{0, 0, 0, 0, 0, 0, 0, 0, stableAfter, 0} {
+		got = append(got, b.pause(ran).String())
+	}
+	if s := strings.Join(got, " "); s != "1s 2s 4s 8s 16s 32s 1m0s 1m0s 1s 2s" {
+		t.Error(s)
+	}
+}
+
+func TestDescribeExit(t *testing.T) {
+	exited := func(code int) *syscall.WaitStatus { s := syscall.WaitStatus(code << 8); return &s }
+	signaled := func(sig syscall.Signal) *syscall.WaitStatus { s := syscall.WaitStatus(sig); return &s }
+	for name, tc := range map[string]struct {
+		status *syscall.WaitStatus
+		output string
+		oom    bool
+		want   string
+	}{
+		"last line":        {exited(1), "I0101 a\nkube-apiserver: listen: address in use\n", false, "exit code 1: kube-apiserver: listen: address in use"},
+		"no output":        {exited(1), "", false, "exit code 1"},
+		"panic":            {exited(2), "x\npanic: runtime error: index out of range\n\ngoroutine 1 [running]:\nmain.main()\nexit status 2\n", false, "exit code 2: panic: runtime error: index out of range"},
+		"settings":         {exited(2), "podCIDR is empty\n", false, "refused its settings: podCIDR is empty"},
+		"killed":           {signaled(9), "last words", false, "killed by signal 9 (killed): last words"},
+		"out of memory":    {signaled(9), "", true, "killed by the kernel: out of memory"},
+		"somebody's child": {nil, "bye\n", false, "ended: bye"},
+		"not UTF-8":        {exited(1), "a\xffb", false, "exit code 1: a?b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := describeExit(tc.status, []byte(tc.output), tc.oom); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,98 @@
+package services
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coracle-os/coracle/machined/config/types"
+)
+
+// Address is an address of an interface of this machine.
+type Address struct {
+	Interface string
+	Addr      netip.Addr
+	Default   bool // the default route goes out of this interface
+}
+
+const (
+	// DummyInterface carries the node's address while the network gives none.
+	DummyInterface = "coracle0"
+
+	// addressGrace is how long a machine waits for a first address before it does without.
+	addressGrace = 10 * time.Second
+	// lossGrace is how long kube keeps the address that it has, after the network lost it. Longer than a switch or
+	// router takes to start again: to change the address restarts kube.
+	lossGrace = 60 * time.Second
+)
+
+// ownAddresses are what DummyInterface may have: private, not link-local (the API server refuses to advertise that),
+// and unlikely to be anybody's network.
+var ownAddresses = []netip.Addr{
+	netip.MustParseAddr("10.254.254.1"),
+	netip.MustParseAddr("172.31.254.1"),
+	netip.MustParseAddr("192.168.254.1"),
+}
+
+// OwnAddress is the address for DummyInterface that is in no network of the cluster.
+func OwnAddress(c types.Cluster) netip.Addr {
+	for _, a := range ownAddresses {
+		if !c.PodCIDR.Contains(a) && !c.ServiceCIDR.Contains(a) {
+			return a
+		}
+	}
+	return ownAddresses[0] // not reached: each of the two networks is too small to hold two of the three
+}
+
+// usable is whether a can be the node's address: IPv4, as the cluster's networks are, and not the cluster's own.
+func (a Address) usable(c types.Cluster) bool {
+	return a.Addr.Is4() && a.Addr.IsGlobalUnicast() && a.Interface != DummyInterface &&
+		!c.PodCIDR.Contains(a.Addr) && !c.ServiceCIDR.Contains(a.Addr) && !madeByKubernetes(a.Interface)
+}
+
+// madeByKubernetes is whether an interface came with the pod network.
+func madeByKubernetes(name string) bool {
+	return slices.ContainsFunc([]string{"cni", "flannel", "veth", "kube-", "nodelocaldns"}, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+// NodeIP decides the node's address as the network changes.
+type NodeIP struct {
+	Cluster types.Cluster
+
+	current netip.Addr
+	lostAt  time.Time // when the network no longer had current; zero: it has it
+}
+
+// Choose returns the node's address at now, given the addresses that the machine has. started is when the network was
+// first brought up. The zero address means to wait, until at the latest.
+func (n *NodeIP) Choose(addresses []Address, now, started time.Time) (ip netip.Addr, until time.Time) {
+	var candidates []Address
+	for _, a := range addresses {
+		if a.usable(n.Cluster) {
+			candidates = append(candidates, a)
+		}
+	}
+	own := OwnAddress(n.Cluster)
+	switch {
+	case slices.ContainsFunc(candidates, func(a Address) bool { return a.Addr == n.current }):
+		n.lostAt = time.Time{} // stay, even if another has become nicer
+	case len(candidates) > 0:
+		i := max(0, slices.IndexFunc(candidates, func(a Address) bool { return a.Default }))
+		n.current, n.lostAt = candidates[i].Addr, time.Time{}
+	case !n.current.IsValid():
+		if until := started.Add(addressGrace); now.Before(until) {
+			return netip.Addr{}, until
+		}
+		n.current = own
+	case n.current != own:
+		if n.lostAt.IsZero() {
+			n.lostAt = now
+		}
+		if until := n.lostAt.Add(lossGrace); now.Before(until) {
+			return n.current, until
+		}
+		n.current, n.lostAt = own, time.Time{}
+	}
+	return n.current, time.Time{}
+}
