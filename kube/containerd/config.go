@@ -128,8 +128,10 @@ func (c Config) criRuntime() table {
 		// The default, /var/run/netns, is on disk here and would keep dead network namespaces across reboots.
 		"netns_mounts_under_state_dir": true,
 		"cdi_spec_dirs":                []string{"/run/cdi"},
-		"disable_apparmor":             true, // there is no apparmor_parser in the image
-		"enable_criu":                  false,
+		// Pods with a score below our own would outlive kube; upstream gives guaranteed pods -997, and kube has -900.
+		"restrict_oom_score_adj": true,
+		"disable_apparmor":       true, // there is no apparmor_parser in the image
+		"enable_criu":            false,
 		// CPU samples for CRI's stats, 1 s upstream; the kubelet takes its own from cgroups (cAdvisor).
 		"stats_collect_period":   "1m",
 		"stats_retention_period": "3m",

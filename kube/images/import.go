@@ -20,6 +20,7 @@ import (
 	"github.com/containerd/containerd/v2/core/diff"
 	ctdimages "github.com/containerd/containerd/v2/core/images"
 	ctdarchive "github.com/containerd/containerd/v2/core/images/archive"
+	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
@@ -49,7 +50,7 @@ func Import(ctx context.Context, socket string, dirs []string) error {
 		return fmt.Errorf("import images: connect to containerd: %w", err)
 	}
 	defer client.Close()
-	imp := importer{client: client, platform: platforms.Default()}
+	imp := &importer{client: client, platform: platforms.Default()}
 	ctx = namespaces.WithNamespace(ctx, namespace)
 
 	var (
@@ -78,6 +79,9 @@ func Import(ctx context.Context, socket string, dirs []string) error {
 		}
 	}
 	errs = append(errs, imp.unpinGone(ctx, archives, complete))
+	if imp.imported {
+		errs = append(errs, imp.collect(ctx))
+	}
 	return errors.Join(errs...)
 }
 
@@ -124,11 +128,12 @@ func pauseFirst(archives []archive) {
 type importer struct {
 	client   *containerd.Client
 	platform platforms.MatchComparer
+	imported bool // anything
 }
 
 // archive imports those images of a that are absent or differ. An image becomes visible to CRI, by its record in the
 // image store, only once it is unpacked and on disk, so neither a pod nor a power cut can find half of one.
-func (imp importer) archive(ctx context.Context, a archive) error {
+func (imp *importer) archive(ctx context.Context, a archive) error {
 	var absent []image
 	for _, i := range a.images {
 		there, err := imp.has(ctx, i)
@@ -161,13 +166,14 @@ func (imp importer) archive(ctx context.Context, a archive) error {
 		if err := imp.add(ctx, i, filepath.Dir(a.path)); err != nil {
 			return fmt.Errorf("%s: %w", i.name, err)
 		}
+		imp.imported = true
 		slog.Info("image imported", "image", i.name, "from", a.path, "took", time.Since(start).Round(time.Millisecond))
 	}
 	return nil
 }
 
 // has says whether an image is there, of this digest, unpacked and pinned.
-func (imp importer) has(ctx context.Context, i image) (bool, error) {
+func (imp *importer) has(ctx context.Context, i image) (bool, error) {
 	record, err := imp.client.ImageService().Get(ctx, i.name)
 	if errdefs.IsNotFound(err) {
 		return false, nil
@@ -185,7 +191,7 @@ func (imp importer) has(ctx context.Context, i image) (bool, error) {
 	return unpacked, err
 }
 
-func (imp importer) add(ctx context.Context, i image, from string) error {
+func (imp *importer) add(ctx context.Context, i image, from string) error {
 	cs := imp.client.ContentStore()
 	// Labels that keep the manifest and config from being collected, but not the layers: unpacked, they are of no use.
 	keep := ctdimages.SetChildrenMappedLabels(cs, ctdimages.FilterPlatforms(ctdimages.ChildrenHandler(cs), imp.platform),
@@ -225,7 +231,7 @@ func (imp importer) add(ctx context.Context, i image, from string) error {
 }
 
 // put creates or replaces the record of an image. It returns the ID of the image that was replaced, if one was.
-func (imp importer) put(ctx context.Context, r ctdimages.Image) (oldID string, err error) {
+func (imp *importer) put(ctx context.Context, r ctdimages.Image) (oldID string, err error) {
 	store := imp.client.ImageService()
 	if _, err = store.Create(ctx, r); err == nil || !errdefs.IsAlreadyExists(err) {
 		return "", err
@@ -244,15 +250,29 @@ func (imp importer) put(ctx context.Context, r ctdimages.Image) (oldID string, e
 
 // forget removes the record by ID of an image whose name now stands for another: it is pinned and would stay for ever.
 // Containers that run from it are not disturbed, they hold its snapshot.
-func (imp importer) forget(ctx context.Context, name, id string) {
+func (imp *importer) forget(ctx context.Context, name, id string) {
 	if err := imp.client.ImageService().Delete(ctx, id); err != nil && !errdefs.IsNotFound(err) {
 		slog.Warn("replaced image not removed", "image", name, "id", id, "error", err)
 	}
 }
 
+// collect removes the layers that were unpacked, and what else nobody refers to. Left to itself, containerd would do it
+// after a hundred more changes.
+func (imp *importer) collect(ctx context.Context) error {
+	manager := imp.client.LeasesService()
+	lease, err := manager.Create(ctx, leases.WithRandomID())
+	if err == nil {
+		err = manager.Delete(ctx, lease, leases.SynchronousDelete)
+	}
+	if err != nil {
+		return fmt.Errorf("collect unpacked layers: %w", err)
+	}
+	return nil
+}
+
 // unpinGone leaves images to the kubelet's garbage collection when the folder that they came from is there, but no
 // longer has them: after an upgrade, the add-ons of the version before. Images of a medium that was taken out stay.
-func (imp importer) unpinGone(ctx context.Context, archives []archive, dirs []string) error {
+func (imp *importer) unpinGone(ctx context.Context, archives []archive, dirs []string) error {
 	if len(dirs) == 0 {
 		return nil
 	}
