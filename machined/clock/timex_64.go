@@ -1,0 +1,15 @@
+//go:build !arm && !386
+
+package clock
+
+import "golang.org/x/sys/unix"
+
+// The fields of a timex have the size of the architecture's long.
+
+func setTime(t *unix.Timex, sec, nsec int64) {
+	t.Time.Sec, t.Time.Usec = sec, nsec
+}
+
+func setSlew(t *unix.Timex, offset, constant int64) {
+	t.Offset, t.Constant = offset, constant
+}
