@@ -1,3 +1,79 @@
+// Command bench measures an image in QEMU: how long it takes from power-on to a running pod, what memory it uses once
+// settled, and what it writes to disk when nothing happens.
+//
+//	bench --out _out/bench.json             boot with 512 MiB and with 2 GiB
+//	bench --out _out/bench.json --baseline  boot the baseline: upstream's components as separate processes
+//	bench --out _out/bench.json --table     print the report as tables for docs/benchmarks.md
+//
+// The two kinds of run fill in their parts of one report. Run them on the same host, with nothing else on it.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+type options struct {
+	image, baselineImage, out string
+	busybox                   string
+	settle, idle, timeout     time.Duration
+	baseline, table           bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.image, "image", "_out/coracle-amd64.img", "disk image to measure; its .zst is beside it")
+	flag.StringVar(&o.baselineImage, "baseline-image", "_out/baseline/coracle-amd64.img", "disk image of the baseline (tools/bench/baseline)")
+	flag.StringVar(&o.busybox, "busybox", "_out/test/busybox.tar", "archive of the container image that the pod runs")
+	flag.StringVar(&o.out, "out", "_out/bench.json", "the report; what an earlier run measured and this one does not is kept")
+	flag.DurationVar(&o.settle, "settle", 2*time.Minute, "how long a machine is left alone before its memory is measured")
+	flag.DurationVar(&o.idle, "idle", 10*time.Minute, "how long disk writes are counted")
+	flag.DurationVar(&o.timeout, "timeout", 15*time.Minute, "how long a pod may take to run")
+	flag.BoolVar(&o.baseline, "baseline", false, "measure the baseline")
+	flag.BoolVar(&o.table, "table", false, "measure nothing: print the report as tables")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "bench: takes flags only, got %q\n", flag.Args())
+		os.Exit(2)
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if err := bench(ctx, o); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		cancel()
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, o options) error {
+	r, err := readReport(o.out)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.table:
+		if r.Arch == "" {
+			return errors.New("nothing was measured yet: " + o.out + " is empty")
+		}
+	case o.baseline:
+		err = r.measureBaseline(ctx, o)
+	default:
+		err = r.measureCoracle(ctx, o)
+	}
+	if err != nil {
+		return err
+	}
+	if !o.table {
+		if err := r.write(o.out); err != nil {
+			return err
+		}
+	}
+	fmt.Print(r.markdown())
+	return nil
+}

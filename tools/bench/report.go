@@ -16,7 +16,7 @@ type report struct {
 	Memory   memory   `json:"memory_mib"`
 	// Bytes written to disk in a second, mean of the idle time on the 512 MiB machine.
 	IdleWrite float64 `json:"idle_write_bytes_per_s"`
-	Bytes     bytes   `json:"bytes"`
+	Bytes     sizes   `json:"bytes"`
 }
 
 // seconds from power-on by the host's clock, on the machine with 2 GiB: that is what the baseline has.
@@ -42,7 +42,7 @@ type memory struct {
 	Processes map[string]float64 `json:"processes"`
 }
 
-type bytes struct {
+type sizes struct {
 	ImageZst int64            `json:"image_zst"`
 	Root     int64            `json:"root"` // file system, without the hash tree
 	Binaries map[string]int64 `json:"binaries"`

@@ -25,7 +25,7 @@ func keys(prefix string, v any) []string {
 }
 
 func TestReportKeys(t *testing.T) {
-	r := report{Memory: memory{Processes: map[string]float64{"NAME": 1}}, Bytes: bytes{Binaries: map[string]int64{"NAME": 1}}}
+	r := report{Memory: memory{Processes: map[string]float64{"NAME": 1}}, Bytes: sizes{Binaries: map[string]int64{"NAME": 1}}}
 	path := filepath.Join(t.TempDir(), "bench.json")
 	if err := r.write(path); err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestMarkdown(t *testing.T) {
 	r := report{
 		Arch: "amd64", Seconds: seconds{PodRunning: 50}, Baseline: baseline{PodRunning: 100},
 		Memory: memory{Used512: 200, Processes: map[string]float64{"init": 4, "kube": 170}},
-		Bytes:  bytes{ImageZst: 98_700_000, Binaries: map[string]int64{"kube": 200_000_000}},
+		Bytes:  sizes{ImageZst: 98_700_000, Binaries: map[string]int64{"kube": 200_000_000}},
 	}
 	got := r.markdown()
 	for _, want := range []string{

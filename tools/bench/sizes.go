@@ -15,8 +15,8 @@ import (
 var programFolders = []string{"usr/bin", "opt/cni/bin"}
 
 // measureSizes looks at an image and at its compressed form beside it.
-func measureSizes(image string) (bytes, error) {
-	b := bytes{Binaries: map[string]int64{}}
+func measureSizes(image string) (sizes, error) {
+	b := sizes{Binaries: map[string]int64{}}
 	zst, err := os.Stat(image + ".zst")
 	if err != nil {
 		return b, fmt.Errorf("size of the compressed image: %w", err)

@@ -2,19 +2,36 @@ package device
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 )
 
-// Kubectl finds a kubectl: the one of the image, which the build leaves in the folder bin of out, or that of the host.
+// builtKube is where the imager leaves the program that is kubectl by that name, in the folder of what was built.
+const builtKube = "work/amd64/bin/usr/bin/kube"
+
+// Kubectl finds a kubectl: the image's own, which runs on this host too, by a link in the folder bin of out, which it makes;
+// or the host's.
 func Kubectl(out string) (string, error) {
-	if own, err := filepath.Abs(filepath.Join(out, "bin", "kubectl")); err == nil {
-		if path, err := exec.LookPath(own); err == nil {
-			return path, nil
+	link, err := filepath.Abs(filepath.Join(out, "bin", "kubectl"))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(filepath.Join(out, builtKube)); err == nil {
+		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+			return "", fmt.Errorf("link kubectl: %w", err)
 		}
+		if err := os.Symlink(filepath.Join("..", builtKube), link); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("link kubectl: %w", err)
+		}
+	}
+	if path, err := exec.LookPath(link); err == nil {
+		return path, nil
 	}
 	if path, err := exec.LookPath("kubectl"); err == nil {
 		return path, nil
 	}
-	return "", errors.New("no kubectl: `make image` leaves one in " + filepath.Join(out, "bin"))
+	return "", fmt.Errorf("no kubectl on this host, and no %s to make one of: `make image` builds it", filepath.Join(out, builtKube))
 }

@@ -43,6 +43,15 @@ func Copy(path, image string, size int64) (err error) {
 	return nil
 }
 
+// Empty makes a disk of size bytes with nothing on it.
+func Empty(path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("create disk: %w", err)
+	}
+	return errors.Join(f.Truncate(size), f.Close())
+}
+
 // copySparse copies r to an empty file and leaves holes where r has zeros.
 func copySparse(w io.WriterAt, r io.Reader) error {
 	buf, zeros := make([]byte, chunk), make([]byte, chunk)

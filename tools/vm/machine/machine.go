@@ -31,6 +31,7 @@ type Machine struct {
 	spec  Spec
 	ports map[int]int
 	cmd   *exec.Cmd
+	power time.Time     // when it was switched on
 	ended chan struct{} // closed when QEMU has ended and the console is read to its end
 
 	mu        sync.Mutex
@@ -131,8 +132,8 @@ func (m *Machine) run() error {
 	defer log.Close()
 	m.cmd.Stdout, m.cmd.Stderr = log, log
 
-	power := time.Now()
-	m.Console = console.NewLog(power)
+	m.power = time.Now()
+	m.Console = console.NewLog(m.power)
 	started, exited := make(chan error), make(chan error, 1)
 	go func() {
 		// The kernel sends Pdeathsig when the thread ends that started QEMU, so that thread must not end before.
@@ -240,6 +241,9 @@ func (m *Machine) Err() error {
 
 // Ended is closed when the machine is off.
 func (m *Machine) Ended() <-chan struct{} { return m.ended }
+
+// Age is the time since power-on, by which the Console's lines are timed too.
+func (m *Machine) Age() time.Duration { return time.Since(m.power) }
 
 // Address is where a forwarded port of the machine is reached from the host.
 func (m *Machine) Address(port int) string {

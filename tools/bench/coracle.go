@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/coracle-os/coracle/tools/vm/device"
+	"github.com/coracle-os/coracle/tools/vm/disk"
+	"github.com/coracle-os/coracle/tools/vm/machine"
+)
+
+const (
+	diskSize = 8 << 30
+	cpus     = 2
+)
+
+// measureCoracle boots the image with 2 GiB, then with 512 MiB, and leaves the smaller machine idle.
+func (r *report) measureCoracle(ctx context.Context, o options) error {
+	sizes, err := measureSizes(o.image)
+	if err != nil {
+		return err
+	}
+	large, err := bootCoracle(ctx, o, 2048, 0)
+	if err != nil {
+		return err
+	}
+	small, err := bootCoracle(ctx, o, 512, o.idle)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("512 MiB machine: %s\n", small.times)
+	r.Arch, r.Bytes = "amd64", sizes
+	r.Seconds = large.times
+	r.Memory = memory{Used512: mebibytes(small.settled.Used()), Used2048: mebibytes(large.settled.Used()), Processes: small.processes()}
+	r.IdleWrite = small.idleWrite
+	return nil
+}
+
+func bootCoracle(ctx context.Context, o options, memory int, idle time.Duration) (result, error) {
+	dir, err := os.MkdirTemp("", "coracle-bench-")
+	if err != nil {
+		return result{}, err
+	}
+	defer os.RemoveAll(dir)
+	dev, err := device.Flash(dir, o.image, diskSize)
+	if err != nil {
+		return result{}, err
+	}
+	if err := dev.Configure(dev.ServerConfig("")); err != nil {
+		return result{}, err
+	}
+	volume, err := imageVolume(dir, o.busybox)
+	if err != nil {
+		return result{}, err
+	}
+	fmt.Printf("== Coracle, %d MiB, %d CPUs\n", memory, cpus)
+	m, err := dev.Boot(ctx, machine.Spec{
+		Memory: memory, CPUs: cpus, Firmware: machine.UEFI, Network: machine.NAT,
+		Disks: []machine.Disk{{Path: volume, ReadOnly: true}},
+	})
+	if err != nil {
+		return result{}, err
+	}
+	defer m.PullPlug()
+	connect := func(ctx context.Context) (*cluster, error) {
+		kubeconfig, err := dev.Kubeconfig(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		return newCluster(kubeconfig)
+	}
+	return measure(ctx, m, connect, o, idle)
+}
+
+// imageVolume makes the volume from which a machine imports the pod's container image.
+func imageVolume(dir, busybox string) (string, error) {
+	volume := filepath.Join(dir, "images.img")
+	return volume, disk.Volume(volume, []disk.File{{Name: "images/busybox.tar", Path: busybox}})
+}
