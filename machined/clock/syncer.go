@@ -115,6 +115,10 @@ func (s *Syncer) Run(ctx context.Context) {
 			d.retry = 0
 		case <-poll.C:
 		}
+		select {
+		case <-s.wake: // what it would tell is seen now
+		default:
+		}
 		if next := s.poll(ctx, &d); next > 0 {
 			poll.Reset(next)
 		}
@@ -197,8 +201,7 @@ func (s *Syncer) idle(d *discipline) time.Duration {
 	s.mu.Lock()
 	resting := len(s.kissed) > 0
 	s.mu.Unlock()
-	if resting {
-		s.fail(errKissed)
+	if resting { // the state says so already
 		return d.failed()
 	}
 	s.fail(errors.New("no time server is known"))
