@@ -17,6 +17,11 @@ import (
 
 // Loader loads the modules of one directory. Its methods may be called from several goroutines.
 type Loader struct {
+	// Async says for which modules, by name, drivers may look for their devices in the background. Loading ahci
+	// then does not last until every port has answered; but the order of the devices' names is left to
+	// chance. Nil: for none.
+	Async func(module string) bool
+
 	files  fs.FS
 	insert func(file string) error
 	live   func(module string) bool
@@ -36,12 +41,15 @@ func Dir() (string, error) {
 
 // Open returns a Loader for the modules in dir. Nothing is read before it is needed.
 func Open(dir string) *Loader {
-	return &Loader{
-		files:  os.DirFS(dir),
-		insert: func(file string) error { return insert(filepath.Join(dir, file)) },
-		live:   live,
-		tried:  make(map[string]bool),
+	l := &Loader{files: os.DirFS(dir), live: live, tried: make(map[string]bool)}
+	l.insert = func(file string) error {
+		var parameters string
+		if l.Async != nil && l.Async(moduleName(file)) {
+			parameters = "async_probe" // The kernel's own, which every module takes.
+		}
+		return insert(filepath.Join(dir, file), parameters)
 	}
+	return l
 }
 
 // Load loads the named modules, or the modules that an alias such as fs-ext4 stands for, after all
@@ -108,7 +116,7 @@ func (l *Loader) run(steps []step) error {
 // moduleInitCompressedFile is MODULE_INIT_COMPRESSED_FILE of linux/module.h: the kernel unpacks.
 const moduleInitCompressedFile = 4
 
-func insert(file string) error {
+func insert(file, parameters string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -118,7 +126,7 @@ func insert(file string) error {
 	if !strings.HasSuffix(file, ".ko") {
 		flags = moduleInitCompressedFile
 	}
-	if err := unix.FinitModule(int(f.Fd()), "", flags); err != nil && err != unix.EEXIST {
+	if err := unix.FinitModule(int(f.Fd()), parameters, flags); err != nil && err != unix.EEXIST {
 		return err
 	}
 	return nil

@@ -54,6 +54,9 @@ func boot() error {
 		return err
 	}
 	loader := modules.Open(dir)
+	// The slot is found by its GUID, whatever the disks are called. Those of virtual machines, though, keep the order that
+	// they were given in: nothing else tells them apart.
+	loader.Async = func(module string) bool { return module != "virtio_blk" }
 	if err := loader.Load("dm-mod", "dm-verity"); err != nil {
 		return advise(err, "The initrd does not fit its kernel. "+reinstall)
 	}

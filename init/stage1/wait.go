@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -19,7 +20,8 @@ const (
 	nextMessages = 10 * time.Second
 )
 
-// await loads the modules for the devices that are there until the slot's disk is among them.
+// await loads the modules for the devices that are there until the slot's disk is among them. It does not wait for
+// the modules: one may take seconds to look for disks that are not there.
 func await(loader *modules.Loader, args arguments, limit time.Duration) (place, error) {
 	events, err := uevent.Listen() // Before the first look, so that nothing falls in between.
 	if err != nil {
@@ -27,11 +29,15 @@ func await(loader *modules.Loader, args arguments, limit time.Duration) (place, 
 	}
 	defer events.Close()
 	sysfs := os.DirFS("/sys")
+	look := make(chan struct{}, 1)
+	defer close(look)
+	go coldplug(loader, sysfs, look)
 	start := time.Now()
 	report := start.Add(firstMessage)
 	for {
-		if _, err := loader.Coldplug(sysfs); err != nil {
-			kmsg.Info(component, "%v", err)
+		select {
+		case look <- struct{}{}:
+		default: // It will look anyway, later than now.
 		}
 		disks := findDisks(sysfs)
 		places, problems := choose(disks, readGUIDs, args)
@@ -56,6 +62,15 @@ func await(loader *modules.Loader, args arguments, limit time.Duration) (place, 
 			report = now.Add(nextMessages)
 		}
 		waitForEvents(events)
+	}
+}
+
+// coldplug loads modules each time it is asked to look.
+func coldplug(loader *modules.Loader, sysfs fs.FS, look <-chan struct{}) {
+	for range look {
+		if _, err := loader.Coldplug(sysfs); err != nil {
+			kmsg.Info(component, "%v", err)
+		}
 	}
 }
 

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func TestMayFeed(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for name, test := range map[string]struct {
+		healthy  bool
+		shutdown time.Time
+		want     bool
+	}{
+		"healthy":                  {true, time.Time{}, true},
+		"not healthy":              {false, time.Time{}, false},
+		"shutting down":            {false, now.Add(time.Second), true},
+		"shutdown takes too long":  {true, now, false},
+		"shutdown took far longer": {true, now.Add(-time.Hour), false},
+	} {
+		if got := mayFeed(now, test.healthy, test.shutdown); got != test.want {
+			t.Errorf("%s: mayFeed = %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+func TestFeedEvery(t *testing.T) {
+	for timeout, want := range map[int]time.Duration{60: 5 * time.Second, 15: 5 * time.Second, 3: time.Second} {
+		if got := feedEvery(timeout); got != want {
+			t.Errorf("feedEvery(%d) = %v, want %v", timeout, got, want)
+		}
+	}
+}
+
+// TestLast: what the driver is told last decides whether the watchdog bites a machine that is switched off.
+func TestLast(t *testing.T) {
+	for action, want := range map[action]string{restart: "\x00", powerOff: "V"} {
+		f, err := os.Create(t.TempDir() + "/watchdog")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWatchdog(newHealth(time.Now), nil)
+		w.device = f
+		w.last(action)
+		if got, _ := os.ReadFile(f.Name()); string(got) != want {
+			t.Errorf("%v: wrote %q, want %q", action, got, want)
+		}
+	}
+	newWatchdog(nil, nil).last(powerOff) // Without a device.
+}
