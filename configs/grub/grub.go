@@ -9,10 +9,8 @@ import (
 	"text/template"
 )
 
-// Early is built into GRUB's image; it finds BOOT.
-//
 //go:embed early.cfg
-var Early []byte
+var early string
 
 // Boot is BOOT/coracle/grub.cfg; it chooses the slot.
 //
@@ -23,6 +21,17 @@ var Boot []byte
 var slot string
 
 var slotTemplate = template.Must(template.New("slot.cfg").Parse(slot))
+
+// Early is built into GRUB's image; it finds BOOT. Its comments are left out: the rescue parser takes them for commands.
+func Early() []byte {
+	var out []byte
+	for line := range strings.Lines(early) {
+		if !strings.HasPrefix(line, "#") {
+			out = append(out, line...)
+		}
+	}
+	return out
+}
 
 // DefaultArguments are the kernel arguments of an image that names no others. The last console is the one that
 // /dev/console is; lines at level notice (5) and above reach all of them.

@@ -44,7 +44,7 @@ func (p platform) dir(t Tools) string {
 // image has grub-mkimage make GRUB's image for the platform, with the early configuration in it.
 func (p platform) image(ctx context.Context, t Tools, scratch string) ([]byte, error) {
 	early := filepath.Join(scratch, "early.cfg")
-	if err := os.WriteFile(early, grub.Early, 0o644); err != nil {
+	if err := os.WriteFile(early, grub.Early(), 0o644); err != nil {
 		return nil, err
 	}
 	out := filepath.Join(scratch, p.name+".img")
