@@ -60,7 +60,10 @@ func TestPodOutlivesContainerd(t *testing.T) {
 	t.Setenv("PATH", filepath.Dir(runc)+":"+os.Getenv("PATH"))
 	config := containerd.Config{
 		Root: dir + "/root", State: dir + "/state", Socket: dir + "/c.sock", SandboxImage: images.Pause,
-		CNIBinDir: dir + "/bin", CNIConfDir: dir + "/cni", RegistryDir: dir + "/certs.d", Shim: shim, Runc: runc,
+		CNIBinDir: dir + "/bin", CNIConfDir: dir + "/net.d", RegistryDir: dir + "/certs.d", Shim: shim, Runc: runc,
+	}
+	if err := os.Symlink(dir+"/cni", config.CNIConfDir); err != nil { // as on a machine
+		t.Fatal(err)
 	}
 	archives := filepath.Join(dir, "images")
 	if err := os.Mkdir(archives, 0o755); err != nil {

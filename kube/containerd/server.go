@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/containerd/v2/cmd/containerd/server"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/log"
+	"github.com/coracle-os/coracle/kube/network"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -37,10 +38,13 @@ func Run(ctx context.Context, c Config) error {
 	if err := server.CreateTopLevelDirectories(config); err != nil {
 		return fmt.Errorf("containerd: create %s and %s: %w", c.Root, c.State, err)
 	}
-	for _, dir := range []string{filepath.Dir(c.Socket), c.CNIConfDir, c.RegistryDir} {
+	for _, dir := range []string{filepath.Dir(c.Socket), c.RegistryDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("containerd: %w", err)
 		}
+	}
+	if err := network.MakeConfDir(c.CNIConfDir); err != nil {
+		return err
 	}
 	if err := cleanTempMounts(ctx, filepath.Join(c.State, "tmpmounts")); err != nil {
 		return err

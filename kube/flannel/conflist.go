@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/coracle-os/coracle/kube/network"
 )
 
 // confName is where tools look for flannel's configuration. containerd takes the first file by name in the folder.
@@ -55,8 +57,8 @@ func writeConflist(dir string, content []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("CNI configuration: %w", err)
+	if err := network.MakeConfDir(dir); err != nil {
+		return err
 	}
 	// A hidden name without a suffix that containerd reads.
 	temp := filepath.Join(dir, "."+confName+".new")
