@@ -89,6 +89,8 @@ func TestPodOutlivesContainerd(t *testing.T) {
 		t.Errorf("layers are kept although they are unpacked: %v", files)
 	}
 
+	c.wantNetworkReadyAfter(t, filepath.Join(config.CNIConfDir, "10-test.conflist"))
+
 	pod, err := c.runPod(t)
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +192,34 @@ func (c client) wantPinned(t *testing.T, id string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Errorf("images %q, want %s only", seen, id)
+}
+
+// wantNetworkReadyAfter puts a CNI configuration in place as kube/flannel does, by a rename within the folder: the CRI
+// service notices the old name going, and does not look at files that are made.
+func (c client) wantNetworkReadyAfter(t *testing.T, path string) {
+	t.Helper()
+	const conflist = `{"cniVersion":"1.0.0","name":"test","plugins":[{"type":"bridge"}]}`
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
+	if err := errors.Join(os.WriteFile(temp, []byte(conflist), 0o644), os.Rename(temp, path)); err != nil {
+		t.Fatal(err)
+	}
+	var network *cri.RuntimeCondition
+	for range 50 {
+		reply, err := c.runtime.Status(t.Context(), &cri.StatusRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, condition := range reply.Status.Conditions {
+			if condition.Type == cri.NetworkReady {
+				network = condition
+			}
+		}
+		if network.GetStatus() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("the CNI configuration was not noticed: %s", network)
 }
 
 func (c client) runPod(t *testing.T) (id string, err error) {
