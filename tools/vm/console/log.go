@@ -208,10 +208,3 @@ func (l *Log) Tail(n int) string {
 	b.Write(l.partial)
 	return b.String()
 }
-
-// Err is why nothing more will come, or nil.
-func (l *Log) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.failure
-}

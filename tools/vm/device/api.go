@@ -1,22 +1,13 @@
 package device
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"regexp"
 
-	"github.com/coracle-os/coracle/machined/keys"
+	"github.com/coracle-os/coracle/machined/api/client"
 	"github.com/coracle-os/coracle/tools/vm/machine"
 )
-
-// service is the path of the machine API (docs/architecture.md).
-const service = "/coracle.machine.v1alpha1.MachineService/"
 
 var fingerprintLine = regexp.MustCompile(`machined: API on :\d+, fingerprint (SHA256:[A-Za-z0-9+/]{43})`)
 
@@ -29,51 +20,14 @@ func Fingerprint(ctx context.Context, m *machine.Machine) (string, error) {
 	return fingerprintLine.FindStringSubmatch(line.Text)[1], nil
 }
 
-// Call calls a method of the machine API with the device's key, and trusts the key whose fingerprint is on the console.
-func (d *Device) Call(ctx context.Context, m *machine.Machine, method string, request, response any) error {
+// API waits for the machine API and returns a client with the device's key, which trusts the key whose fingerprint is on
+// the console.
+func (d *Device) API(ctx context.Context, m *machine.Machine) (*client.Client, error) {
 	fingerprint, err := Fingerprint(ctx, m)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	certificate, err := keys.Certificate(d.Key, "vm")
-	if err != nil {
-		return err
-	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{
-		MinVersion:         tls.VersionTLS13,
-		Certificates:       []tls.Certificate{certificate},
-		InsecureSkipVerify: true, // the key is pinned instead
-		VerifyConnection: func(state tls.ConnectionState) error {
-			if key, ok := keys.Peer(state); !ok || key.Fingerprint() != fingerprint {
-				return fmt.Errorf("the machine API's key is not the one with fingerprint %s", fingerprint)
-			}
-			return nil
-		},
-	}}
-	defer transport.CloseIdleConnections()
-	body, err := json.Marshal(request)
-	if err != nil {
-		return err
-	}
-	url := "https://" + m.Address(APIPort) + service + method
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	q.Header.Set("Content-Type", "application/json")
-	a, err := (&http.Client{Transport: transport}).Do(q)
-	if err != nil {
-		return fmt.Errorf("machine API: %s: %w", method, err)
-	}
-	defer a.Body.Close()
-	text, err := io.ReadAll(a.Body)
-	if err != nil {
-		return fmt.Errorf("machine API: %s: %w", method, err)
-	}
-	if a.StatusCode != http.StatusOK {
-		return fmt.Errorf("machine API: %s: %s: %s", method, a.Status, text)
-	}
-	return json.Unmarshal(text, response)
+	return client.New(client.Options{Address: m.Address(APIPort), Key: d.Key, Fingerprint: fingerprint})
 }
 
 // Kubeconfig waits for the Kubernetes API and returns the operator's kubeconfig, with the address at which this host
@@ -82,14 +36,17 @@ func (d *Device) Kubeconfig(ctx context.Context, m *machine.Machine) ([]byte, er
 	if _, err := m.Console.WaitMilestone(ctx, "api-ready"); err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Kubeconfig string `json:"kubeconfig"`
-	}
-	if err := d.Call(ctx, m, "GetKubeconfig", struct{}{}, &answer); err != nil {
+	api, err := d.API(ctx, m)
+	if err != nil {
 		return nil, err
 	}
-	if answer.Kubeconfig == "" {
-		return nil, errors.New("machine API: GetKubeconfig: the kubeconfig is empty")
+	defer api.Close()
+	kubeconfig, err := api.Kubeconfig(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return redirect([]byte(answer.Kubeconfig), "https://"+m.Address(KubernetesPort))
+	if len(kubeconfig) == 0 {
+		return nil, errors.New("the machine API answers with an empty kubeconfig")
+	}
+	return redirect(kubeconfig, "https://"+m.Address(KubernetesPort))
 }

@@ -33,6 +33,7 @@ type Machine struct {
 	cmd   *exec.Cmd
 	power time.Time     // when it was switched on
 	ended chan struct{} // closed when QEMU has ended and the console is read to its end
+	why   error         // that it has; set before ended is closed
 
 	mu        sync.Mutex
 	qmp       *qmp.Client
@@ -156,7 +157,8 @@ func (m *Machine) run() error {
 			<-c.Closed() // the event that says why comes before
 		}
 		stop()
-		m.Console.Fail(errors.Join(m.whyEnded(wait), <-followed))
+		m.why = errors.Join(m.whyEnded(wait), <-followed)
+		m.Console.Fail(m.why)
 		close(m.ended)
 	}()
 	return nil
@@ -229,11 +231,11 @@ var (
 	ErrPoweredOff = errors.New("the machine switched itself off")
 )
 
-// Err is why the machine is off, or nil while it is on.
+// Err is why the machine is off, one of the errors above or QEMU's words; nil while it is on.
 func (m *Machine) Err() error {
 	select {
 	case <-m.ended:
-		return m.Console.Err()
+		return m.why
 	default:
 		return nil
 	}

@@ -1,0 +1,263 @@
+package boottest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coracle-os/coracle/tools/vm/device"
+	"github.com/coracle-os/coracle/tools/vm/disk"
+	"github.com/coracle-os/coracle/tools/vm/machine"
+)
+
+const (
+	gib          = 1 << 30
+	diskSize     = 8 * gib
+	nodePort     = 30080
+	readyWithin  = 10 * time.Minute // a boot takes 90 s without acceleration on two cores; CI may have slower ones
+	workWithin   = 5 * time.Minute
+	shutDownIn   = 2 * time.Minute
+	busyboxImage = "coracle.local/busybox:1" // images/containers/busybox.yml
+)
+
+// out is the folder with what was built.
+func out() string {
+	if dir := os.Getenv("CORACLE_OUT"); dir != "" {
+		return dir
+	}
+	return "../../../_out"
+}
+
+// image is the disk image under test. Without it the test is skipped, or fails when one is required.
+func image(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(out(), "coracle-amd64.img")
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CORACLE_REQUIRE_IMAGE") == "1" {
+			t.Fatalf("no image to test: %v; `make image` builds it", err)
+		}
+		t.Skipf("no image to test: %v; `make image` builds it", err)
+	}
+	return path
+}
+
+// onlyInAll skips what `make test` leaves to `make test-all`.
+func onlyInAll(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CORACLE_TEST_ALL") != "1" {
+		t.Skip("CORACLE_TEST_ALL=1 runs this")
+	}
+}
+
+// lab is a device on the bench, with its owner at the keyboard.
+type lab struct {
+	*testing.T
+	dev     *device.Device
+	machine *machine.Machine // of the last boot
+}
+
+// newLab flashes the image to a disk of size bytes.
+func newLab(t *testing.T, size int64) *lab {
+	t.Helper()
+	img := image(t)
+	dev, err := device.Flash(t.TempDir(), img, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &lab{T: t, dev: dev}
+}
+
+// serverLab is a lab whose device is configured as a server.
+func serverLab(t *testing.T) *lab {
+	t.Helper()
+	l := newLab(t, diskSize)
+	l.configure(string(l.dev.ServerConfig("")))
+	return l
+}
+
+func (l *lab) configure(config string) {
+	l.Helper()
+	if err := l.dev.Configure([]byte(config)); err != nil {
+		l.Fatal(err)
+	}
+}
+
+// standard is the machine that most tests run on, with the volume that has the test's container image.
+func (l *lab) standard() machine.Spec {
+	return machine.Spec{
+		Memory: 2048, CPUs: 2, Firmware: machine.UEFI, Network: machine.NAT, Forward: []int{nodePort},
+		Disks: []machine.Disk{{Path: l.volume(), ReadOnly: true}},
+	}
+}
+
+// volume makes the volume labelled CORACLE from which the machine imports busybox.
+func (l *lab) volume() string {
+	l.Helper()
+	path := filepath.Join(l.dev.Dir, "volume.img")
+	if err := disk.Volume(path, []disk.File{{Name: "images/busybox.tar", Path: filepath.Join(out(), "test", "busybox.tar")}}); err != nil {
+		l.Fatalf("%v; `make image` builds it", err)
+	}
+	return path
+}
+
+// boot switches the device on. When the test fails, what the machine wrote is shown.
+func (l *lab) boot(spec machine.Spec) {
+	l.Helper()
+	m, err := l.dev.Boot(l.within(time.Minute), spec)
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.machine = m
+	l.Cleanup(func() {
+		m.PullPlug()
+		if l.Failed() {
+			l.Log(m.Report())
+		}
+	})
+}
+
+// bootReady switches the device on and waits until its node is Ready.
+func (l *lab) bootReady(spec machine.Spec) {
+	l.Helper()
+	l.boot(spec)
+	l.milestone("node-ready", readyWithin)
+	l.Logf("Ready after %.1f s", l.machine.Age().Seconds())
+	if spec.Network == machine.NAT {
+		l.fetchKubeconfig()
+	}
+}
+
+func (l *lab) milestone(name string, d time.Duration) {
+	l.Helper()
+	if _, err := l.machine.Console.WaitMilestone(l.within(d), name); err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *lab) kubeconfigPath() string { return filepath.Join(l.dev.Dir, "kubeconfig") }
+
+func (l *lab) fetchKubeconfig() {
+	l.Helper()
+	kubeconfig, err := l.dev.Kubeconfig(l.within(workWithin), l.machine)
+	if err != nil {
+		l.Fatal(err)
+	}
+	if err := os.WriteFile(l.kubeconfigPath(), kubeconfig, 0o600); err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *lab) within(d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), d, fmt.Errorf("not within %s", d))
+	l.Cleanup(cancel)
+	return ctx
+}
+
+// command is a kubectl that has not started.
+func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
+	l.Helper()
+	path, err := device.Kubectl(out())
+	if err != nil {
+		l.Fatal(err)
+	}
+	return exec.CommandContext(ctx, path, append([]string{"--kubeconfig", l.kubeconfigPath()}, args...)...)
+}
+
+// try runs kubectl and returns what it prints.
+func (l *lab) try(args ...string) (string, error) {
+	l.Helper()
+	return l.run(l.command(l.within(time.Minute), args...))
+}
+
+func (l *lab) run(cmd *exec.Cmd) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if err != nil {
+		err = fmt.Errorf("kubectl %s: %w: %s", strings.Join(cmd.Args[3:], " "), err, stderr.String())
+	}
+	return stdout.String(), err
+}
+
+// kubectl runs kubectl, which must succeed.
+func (l *lab) kubectl(args ...string) string {
+	l.Helper()
+	text, err := l.try(args...)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return text
+}
+
+// wait runs one of kubectl's commands that wait, such as rollout status.
+func (l *lab) wait(args ...string) {
+	l.Helper()
+	args = append(args, "--timeout="+workWithin.String())
+	if _, err := l.run(l.command(l.within(workWithin+10*time.Second), args...)); err != nil {
+		l.Fatalf("%v\n%s", err, l.describe())
+	}
+}
+
+// describe shows what the cluster says about its pods.
+func (l *lab) describe() string {
+	var b strings.Builder
+	for _, args := range [][]string{{"get", "pods", "-A", "-o", "wide"}, {"describe", "pods"}} {
+		text, err := l.try(args...)
+		fmt.Fprintf(&b, "%s", text)
+		if err != nil {
+			fmt.Fprintln(&b, err)
+		}
+	}
+	return b.String()
+}
+
+// apply applies a file of testdata.
+func (l *lab) apply(name string) {
+	l.Helper()
+	l.eventually("apply "+name, func() error {
+		_, err := l.try("apply", "-f", filepath.Join("testdata", name))
+		return err
+	})
+}
+
+// inPod runs a command in the pod "client".
+func (l *lab) inPod(command ...string) (string, error) {
+	l.Helper()
+	text, err := l.try(append([]string{"exec", "client", "--"}, command...)...)
+	return strings.TrimSpace(text), err
+}
+
+// eventually calls there until it is nil: for what kubectl cannot wait for.
+func (l *lab) eventually(what string, there func() error) {
+	l.Helper()
+	ctx := l.within(workWithin)
+	for {
+		err := there()
+		if err == nil {
+			return
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-l.machine.Ended():
+			l.Fatalf("%s: %v", what, l.machine.Err())
+		case <-ctx.Done():
+			l.Fatalf("%s: %v: %v", what, context.Cause(ctx), err)
+		}
+	}
+}
+
+// sub runs a part of a test on the same machine.
+func (l *lab) sub(name string, test func(l *lab)) {
+	l.Helper()
+	l.Run(name, func(t *testing.T) {
+		part := *l
+		part.T = t
+		test(&part)
+	})
+}
