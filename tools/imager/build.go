@@ -92,6 +92,9 @@ func (b *builder) steps() []step {
 	for _, p := range b.allPrograms() {
 		steps = append(steps, step{"go " + p.Path, p.Package, func(ctx context.Context) (string, error) { return b.compile(ctx, p) }})
 	}
+	for _, c := range b.definition.Containers {
+		steps = append(steps, step{"container " + containerName(c), c.Definition, func(ctx context.Context) (string, error) { return b.makeContainer(ctx, c) }})
+	}
 	return append(steps, []step{
 		{"modules", b.definition.Kernel.Package, b.chooseModules},
 		{"root", b.file, b.layRoot},

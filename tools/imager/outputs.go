@@ -19,7 +19,7 @@ type output struct {
 	SHA256 string `json:"sha256"`
 }
 
-// parts are the outputs below work, besides the programs: what an image is put together from.
+// parts are the outputs below work, besides programs and container images: what an image is put together from.
 var parts = []string{"root.img", "root.verity", "initrd", "slot.img"}
 
 // writeDigests lists everything that was made, in coracle-ARCH.digests.json.
@@ -36,6 +36,9 @@ func (b *builder) writeDigests(context.Context) (string, error) {
 	})
 	if err != nil {
 		return "", err
+	}
+	for _, c := range b.definition.Containers {
+		names = append(names, b.containerFile(c))
 	}
 	for _, part := range parts {
 		names = append(names, b.inWork(part))

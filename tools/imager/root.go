@@ -23,7 +23,7 @@ func (b *builder) layRoot(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, part := range []func(context.Context) error{
-		b.layPrograms, b.layPackages, b.layModules, b.layFirmware, b.layFiles, b.layRelease, b.layRecords,
+		b.layPrograms, b.layContainers, b.layPackages, b.layModules, b.layFirmware, b.layFiles, b.layRelease, b.layRecords,
 	} {
 		if err := part(ctx); err != nil {
 			return "", err

@@ -49,7 +49,9 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 	}
 	for i, container := range d.Containers {
 		field := fmt.Sprintf("containers[%d]", i)
-		c.rootPath(field+".path", container.Path)
+		if container.Path != "" {
+			c.rootPath(field+".path", container.Path)
+		}
 		c.needed(field+".definition", container.Definition)
 		c.inside(field+".definition", container.Definition)
 	}

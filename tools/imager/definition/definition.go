@@ -68,10 +68,11 @@ type Program struct {
 	Tags    []string `yaml:"tags,omitempty"` // build tags besides those of all programs
 }
 
-// Container is a container image that is in the root, so that a machine needs no registry on its first boot.
+// Container is a container image that is in the root, so that a machine needs no registry on its first boot; or, without
+// a Path, one for tests and benchmarks only.
 type Container struct {
-	Path       string `yaml:"path"`       // of the OCI archive in the root
-	Definition string `yaml:"definition"` // file that says how it is built
+	Path       string `yaml:"path,omitempty"` // of the OCI archive in the root
+	Definition string `yaml:"definition"`     // file that says how it is built
 }
 
 // File is one file, folder or link in the root. Exactly one of Content, Source, Concatenate, Symlink and Folder is set.
