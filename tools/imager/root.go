@@ -59,7 +59,7 @@ func (b *builder) layPackages(context.Context) error {
 	for _, p := range b.definition.Packages {
 		for _, pattern := range p.Files {
 			if err := b.files.Take(p.Name, pattern); err != nil {
-				return fmt.Errorf("package %s: %w", p.Name, err)
+				return err
 			}
 		}
 	}

@@ -71,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 		a.Close()
 		return nil, err
 	}
-	if err := a.update(ctx, dir); err != nil {
+	if err := a.update(ctx); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (a *Archive) configure(ctx context.Context, dir string, m Mirrors) error {
 	if old, err := os.ReadFile(sources); err == nil && string(old) == list.String() {
 		return nil
 	}
-	os.Remove(filepath.Join(dir, "updated"))
+	os.Remove(a.stamp())
 	return os.WriteFile(sources, []byte(list.String()), 0o644)
 }
 
@@ -165,9 +165,8 @@ func hostAcquire(ctx context.Context) (string, error) {
 
 // update fetches the package lists unless they are fresh. Old lists are better than none: without network
 // the build goes on with them.
-func (a *Archive) update(ctx context.Context, dir string) error {
-	stamp := filepath.Join(dir, "updated")
-	info, err := os.Stat(stamp)
+func (a *Archive) update(ctx context.Context) error {
+	info, err := os.Stat(a.stamp())
 	if err == nil && time.Since(info.ModTime()) < listsMaxAge {
 		return nil
 	}
@@ -179,8 +178,11 @@ func (a *Archive) update(ctx context.Context, dir string) error {
 		}
 		return err
 	}
-	return os.WriteFile(stamp, nil, 0o644)
+	return os.WriteFile(a.stamp(), nil, 0o644)
 }
+
+// stamp is a file as old as the package lists.
+func (a *Archive) stamp() string { return filepath.Join(filepath.Dir(a.config), "updated") }
 
 func (a *Archive) warn(what string, err error) {
 	if a.Warn != nil {

@@ -91,7 +91,7 @@ func (p *Picker) Take(pkg, pattern string) error {
 		}
 		found = true
 		if err := p.take(name); err != nil {
-			return err
+			return fmt.Errorf("package %s: %w", pkg, err)
 		}
 	}
 	if !found {

@@ -173,8 +173,12 @@ func (a *Archive) download(ctx context.Context, specs []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	_, err := a.run(ctx, dir, "apt-get", append([]string{"download", "-q"}, specs...)...)
-	return err
+	if _, err := a.run(ctx, dir, "apt-get", append([]string{"download", "-q"}, specs...)...); err != nil {
+		// The mirror may have newer versions by now: let the next build ask for the lists.
+		os.Remove(a.stamp())
+		return err
+	}
+	return nil
 }
 
 // hasSum reports whether the file exists and has the SHA-256.
