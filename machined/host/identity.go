@@ -1,0 +1,57 @@
+package host
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
+)
+
+// IDPath is where the machine's ID is kept.
+const IDPath = "/var/lib/coracle/machine-id"
+
+var idForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// ID reads the machine's ID from path, or makes one (machine-id(5)) and keeps it there. One that is damaged is made anew.
+func ID(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if id := strings.TrimSpace(string(text)); err == nil && idForm.MatchString(id) {
+		return id, nil
+	}
+	id := NewID()
+	if err := atomicfile.Write(path, []byte(id+"\n"), 0o444); err != nil {
+		return id, fmt.Errorf("keep the machine ID: %w", err)
+	}
+	return id, nil
+}
+
+// NewID makes an ID: 128 random bits in hex, as a UUID of version 4 without its dashes.
+func NewID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return hex.EncodeToString(b[:])
+}
+
+// Name is the machine's name: the config's, or one made of its ID.
+func Name(configured, id string) string {
+	if configured != "" {
+		return configured
+	}
+	return "coracle-" + id[:6]
+}
+
+// SetName makes name the kernel's host name.
+func SetName(name string) error {
+	if err := unix.Sethostname([]byte(name)); err != nil {
+		return fmt.Errorf("set the host name %s: %w", name, err)
+	}
+	return nil
+}
