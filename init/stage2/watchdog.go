@@ -71,7 +71,7 @@ func (w *watchdog) turn(now time.Time) time.Duration {
 	if hungry != w.hungry {
 		w.hungry = hungry
 		if hungry {
-			kmsg.Error(component, "%s: the watchdog restarts the machine in %d s", w.complaint(), w.timeout)
+			kmsg.Error(component, "%s: the watchdog restarts the machine in about %d s", w.complaint(), w.timeout)
 		} else {
 			kmsg.Notice(component, "machined is healthy again, the watchdog is fed")
 		}
@@ -86,7 +86,8 @@ func (w *watchdog) complaint() string {
 	if !w.shutdown.IsZero() {
 		return "the shutdown takes too long"
 	}
-	return fmt.Sprintf("machined has not said for %v that it is healthy", healthyFor)
+	return fmt.Sprintf("machined has not said in time that it is healthy (%v after a start, then every %v at most)",
+		startGrace, healthyFor)
 }
 
 // mayFeed decides. In a shutdown machined's health no longer matters, and time does.
