@@ -1,6 +1,8 @@
 // Package control is the line between machined and PID 1: a SOCK_SEQPACKET pair whose one end machined
-// inherits. Each packet is one message, a word in ASCII.
+// inherits. Each packet is one message in ASCII: a word, perhaps with an argument.
 package control
+
+import "time"
 
 // FD is the file descriptor at which machined inherits its end.
 const FD = 3
@@ -11,3 +13,10 @@ const (
 	Reboot   = "reboot"   // shut down in order and reboot
 	Poweroff = "poweroff" // shut down in order and power off
 )
+
+// Watchdog is followed by a space and a decimal number of seconds: the watchdog's timeout, 0 to turn it off. Said when the
+// machine config wants another one than [WatchdogDefault].
+const Watchdog = "watchdog"
+
+// WatchdogDefault is the timeout unless machined says otherwise.
+const WatchdogDefault = 60 * time.Second

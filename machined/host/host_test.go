@@ -48,15 +48,6 @@ func TestID(t *testing.T) {
 	}
 }
 
-func TestResolver(t *testing.T) {
-	a := netip.MustParseAddr
-	got := resolver([]netip.Addr{a("192.0.2.1"), a("192.0.2.1"), a("2001:db8::1"), a("192.0.2.2"), a("192.0.2.3")}, []string{"b.example", "a.example", "b.example"})
-	want := "nameserver 192.0.2.1\nnameserver 2001:db8::1\nnameserver 192.0.2.2\nsearch b.example a.example\n"
-	if got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
-
 func TestWriteHosts(t *testing.T) {
 	dir := t.TempDir()
 	for _, tc := range []struct {

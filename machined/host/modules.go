@@ -1,8 +1,6 @@
 package host
 
 import (
-	"fmt"
-
 	"github.com/coracle-os/coracle/init/modules"
 )
 
@@ -12,14 +10,14 @@ var kernelModules = []string{
 	"br_netfilter", // pods on one node reach a Service whose endpoint is on the same node
 }
 
-// LoadModules loads the modules that every machine needs, and those of the config.
-func LoadModules(configured []string) error {
+// LoadModules loads modules by name, with what they need.
+func LoadModules(names ...string) error {
 	dir, err := modules.Dir()
 	if err != nil {
 		return err
 	}
-	if err := modules.Open(dir).Load(append(kernelModules[:len(kernelModules):len(kernelModules)], configured...)...); err != nil {
-		return fmt.Errorf("kernel modules: %w", err)
-	}
-	return nil
+	return modules.Open(dir).Load(names...)
 }
+
+// LoadBaseModules loads the modules that every machine needs.
+func LoadBaseModules() error { return LoadModules(kernelModules...) }

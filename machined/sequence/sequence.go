@@ -12,8 +12,8 @@ import (
 // Phase is a step of a start. D is what the phases work on.
 type Phase[D any] struct {
 	Name  string
-	After []string // phases that must be over first, whether they succeeded or not
-	Run   func(context.Context, D) error
+	After []string                       // phases that must be over first, whether they succeeded or not
+	Run   func(D, context.Context) error // D first: a method of D fits as (*T).method
 }
 
 // Result is how a phase ended.
@@ -58,7 +58,7 @@ func Run[D any](ctx context.Context, d D, phases []Phase[D], report func(Result)
 			started[i] = true
 			go func() {
 				began := time.Now()
-				err := p.Run(ctx, d)
+				err := p.Run(d, ctx)
 				ended <- Result{p.Name, time.Since(began), err}
 			}()
 		}

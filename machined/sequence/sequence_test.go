@@ -12,8 +12,8 @@ import (
 
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		wait := func(d time.Duration, err error) func(context.Context, int) error {
-			return func(context.Context, int) error { time.Sleep(d); return err }
+		wait := func(d time.Duration, err error) func(int, context.Context) error {
+			return func(int, context.Context) error { time.Sleep(d); return err }
 		}
 		began := time.Now()
 		var over []string

@@ -60,8 +60,9 @@ func madeByKubernetes(name string) bool {
 type NodeIP struct {
 	Cluster types.Cluster
 
-	current netip.Addr
-	lostAt  time.Time // when the network no longer had current; zero: it has it
+	Current netip.Addr // the node has; set it to what a running kube was told
+
+	lostAt time.Time // when the network no longer had Current; zero: it has it
 }
 
 // Choose returns the node's address at now, given the addresses that the machine has. started is when the network was
@@ -75,24 +76,24 @@ func (n *NodeIP) Choose(addresses []Address, now, started time.Time) (ip netip.A
 	}
 	own := OwnAddress(n.Cluster)
 	switch {
-	case slices.ContainsFunc(candidates, func(a Address) bool { return a.Addr == n.current }):
+	case slices.ContainsFunc(candidates, func(a Address) bool { return a.Addr == n.Current }):
 		n.lostAt = time.Time{} // stay, even if another has become nicer
 	case len(candidates) > 0:
 		i := max(0, slices.IndexFunc(candidates, func(a Address) bool { return a.Default }))
-		n.current, n.lostAt = candidates[i].Addr, time.Time{}
-	case !n.current.IsValid():
+		n.Current, n.lostAt = candidates[i].Addr, time.Time{}
+	case !n.Current.IsValid():
 		if until := started.Add(addressGrace); now.Before(until) {
 			return netip.Addr{}, until
 		}
-		n.current = own
-	case n.current != own:
+		n.Current = own
+	case n.Current != own:
 		if n.lostAt.IsZero() {
 			n.lostAt = now
 		}
 		if until := n.lostAt.Add(lossGrace); now.Before(until) {
-			return n.current, until
+			return n.Current, until
 		}
-		n.current, n.lostAt = own, time.Time{}
+		n.Current, n.lostAt = own, time.Time{}
 	}
-	return n.current, time.Time{}
+	return n.Current, time.Time{}
 }

@@ -40,6 +40,8 @@ type Supervisor struct {
 	Log   *slog.Logger
 	Beat  func() // called while the loop turns
 
+	Started func() // called when kube runs; may be nil
+
 	settingsPath string
 	start        func() (process, error)
 	adopt        func() process // nil process: none runs
@@ -164,7 +166,7 @@ func (s *Supervisor) launch(ctx context.Context, pauses *backoff) process {
 			s.running(proc)
 			return proc
 		}
-		s.Log.Error("Kubernetes cannot be started", "error", err)
+		s.Log.Info("Kubernetes cannot be started", "error", err)
 		s.Store.Set(state.Condition{ID: conditionStart, Severity: state.Error, Message: "Kubernetes cannot be started: " + err.Error(), Hint: "it is tried again; restart the machine if this stays"})
 		timer := time.NewTimer(pauses.pause(0))
 		again := s.wait(ctx, timer.C)
@@ -199,6 +201,9 @@ func (s *Supervisor) running(proc process) {
 	s.Store.Update(func(m *state.Machine) {
 		m.Kube.Phase, m.Kube.PID, m.Kube.Status = state.Starting, proc.PID(), nil
 	})
+	if s.Started != nil {
+		s.Started()
+	}
 }
 
 // outcome of watching a process.
@@ -256,7 +261,7 @@ func (s *Supervisor) wait(ctx context.Context, timer <-chan time.Time) bool {
 
 // pauseAfter tells why kube ended and waits before the next start. False: there is no next.
 func (s *Supervisor) pauseAfter(ctx context.Context, reason string, pause time.Duration) bool {
-	s.Log.Error("Kubernetes ended", "reason", reason, "restartIn", pause)
+	s.Log.Info("Kubernetes ended", "reason", reason, "restartIn", pause)
 	s.Store.Update(func(m *state.Machine) {
 		m.Kube.Phase, m.Kube.PID, m.Kube.Status, m.Kube.LastExit = state.Waiting, 0, nil, reason
 		m.Kube.Restarts++

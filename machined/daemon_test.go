@@ -1,0 +1,92 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coracle-os/coracle/machined/config"
+	"github.com/coracle-os/coracle/machined/network"
+	"github.com/coracle-os/coracle/machined/sequence"
+)
+
+func TestPhasesAreInOrder(t *testing.T) {
+	if err := sequence.Check(phases); err != nil {
+		t.Error(err)
+	}
+	if err := sequence.Check(reconfigure); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestKubeWaitsForNoServer: neither a DHCP server nor a time server that does not answer may keep Kubernetes from running.
+func TestKubeWaitsForNoServer(t *testing.T) {
+	needs := map[string]bool{"kube": true}
+	for _, p := range slices.Backward(phases) {
+		if needs[p.Name] {
+			for _, name := range p.After {
+				needs[name] = true
+			}
+		}
+	}
+	for _, name := range []string{"network", "time", "api"} {
+		if needs[name] {
+			t.Errorf("kube waits for %s", name)
+		}
+	}
+}
+
+func TestKernelArgument(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cmdline")
+	os.WriteFile(file, []byte("console=tty0 coracle.slot=a coracle.config=http://a/ xcoracle.config=no coracle.config=\"https://b/m.yaml?x=y\" quiet\n"), 0o644)
+	if got := kernelArgument(file, "coracle.config"); got != "https://b/m.yaml?x=y" {
+		t.Errorf("%q", got)
+	}
+	if got := kernelArgument(file, "coracle.none"); got != "" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestTimeServers(t *testing.T) {
+	defaults := config.Default().Machine.Time.Servers
+	if got := timeServers(defaults, []string{"192.0.2.1"}); got[0] != "192.0.2.1" || len(got) != len(defaults)+1 {
+		t.Errorf("%v: those of DHCP go before the defaults", got)
+	}
+	if got := timeServers([]string{"ntp.example"}, []string{"192.0.2.1"}); !slices.Equal(got, []string{"ntp.example"}) {
+		t.Errorf("%v: those of the config are the only ones", got)
+	}
+}
+
+func TestNodeAddresses(t *testing.T) {
+	got := nodeAddresses(network.State{
+		Addresses:    []network.Address{{Interface: "eth0", Prefix: netip.MustParsePrefix("192.0.2.7/24")}, {Interface: "eth1", Prefix: netip.MustParsePrefix("198.51.100.7/24")}},
+		DefaultRoute: network.DefaultRoute{Interface: "eth1"},
+	})
+	if len(got) != 2 || got[0].Default || !got[1].Default || got[1].Addr.String() != "198.51.100.7" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRunningNodeIP(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "settings.json")
+	if ip := runningNodeIP(file); ip.IsValid() {
+		t.Errorf("%v without a file", ip)
+	}
+	os.WriteFile(file, []byte(`{"nodeIPs":["192.0.2.7"]}`), 0o600)
+	if ip := runningNodeIP(file); ip.String() != "192.0.2.7" {
+		t.Errorf("%v", ip)
+	}
+}
+
+func TestProblemText(t *testing.T) {
+	_, err := config.Parse("BOOT/machine.yaml", []byte("machine: {rolle: server}"))
+	got := problemText(err, true)
+	for _, want := range []string{"is not valid; the one from before stays in force:\n", "BOOT/machine.yaml:1: machine.rolle: unknown field"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s\nlacks %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/machined/config/types"
+	"github.com/coracle-os/coracle/machined/host"
+	"github.com/coracle-os/coracle/machined/network"
+	"github.com/coracle-os/coracle/machined/services"
+	"github.com/coracle-os/coracle/machined/state"
+)
+
+// node is the Kubernetes node that this machine is to be.
+type node struct {
+	config  types.MachineConfig
+	chooser services.NodeIP
+	ip      netip.Addr // that it has; zero: none yet
+}
+
+// startKube lets Kubernetes run, as soon as the node has an address. See placeNode.
+func (d *daemon) startKube(context.Context) error {
+	c, configured := d.current()
+	if !configured || !d.dataReady {
+		return nil
+	}
+	n := &node{config: c, chooser: services.NodeIP{Cluster: c.Cluster, Current: runningNodeIP(control.SettingsPath)}}
+	d.mu.Lock()
+	d.node = n
+	d.mu.Unlock()
+	select {
+	case d.nodeChanged <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// runningNodeIP is the address that a kube of an earlier machined runs with. It keeps it while the network is looked at.
+func runningNodeIP(path string) netip.Addr {
+	var s control.Settings
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &s) != nil || len(s.NodeIPs) == 0 {
+		return netip.Addr{}
+	}
+	ip, _ := netip.ParseAddr(s.NodeIPs[0])
+	return ip
+}
+
+const conditionNodeAddress = "node.address"
+
+// placeNode gives the node its address from the network's state, and kube its settings. It returns how long that is good
+// for. started is when the network was first brought up.
+func (d *daemon) placeNode(s network.State, started time.Time) time.Duration {
+	d.mu.Lock()
+	n := d.node
+	d.mu.Unlock()
+	if n == nil {
+		return time.Hour
+	}
+	now := time.Now()
+	ip, until := n.chooser.Choose(nodeAddresses(s), now, started)
+	wait := time.Hour
+	if !until.IsZero() {
+		wait = until.Sub(now)
+	}
+	if !ip.IsValid() || ip == n.ip {
+		return wait
+	}
+	own := ip == services.OwnAddress(n.config.Cluster)
+	if err := setDummy(ip, own); err != nil {
+		d.log.Error("the node's own address", "error", err)
+		return 5 * time.Second
+	}
+	d.store.Put(own, state.Condition{
+		ID: conditionNodeAddress, Severity: state.Warning,
+		Message: fmt.Sprintf("The network gives this machine no address. Kubernetes runs for itself, at %s.", ip),
+		Hint:    "see to the cable and the DHCP server; Kubernetes is restarted with an address as soon as there is one",
+	})
+	if n.ip.IsValid() {
+		d.log.Warn(fmt.Sprintf("the node's address was %s and is %s: Kubernetes is restarted with it", n.ip, ip))
+	}
+	n.ip = ip
+	if err := d.runKube(n); err != nil {
+		d.log.Error("settings of kube", "error", err)
+	}
+	return wait
+}
+
+// nodeAddresses are the addresses that a node could have.
+func nodeAddresses(s network.State) []services.Address {
+	var list []services.Address
+	for _, a := range s.Addresses {
+		list = append(list, services.Address{Interface: a.Interface, Addr: a.Prefix.Addr(), Default: a.Interface == s.DefaultRoute.Interface})
+	}
+	return list
+}
+
+// runKube makes kube run with what is known of the node.
+func (d *daemon) runKube(n *node) error {
+	d.store.Update(func(m *state.Machine) { m.Kube.NodeIP = n.ip.String() })
+	if err := host.WriteHosts(host.EtcDir, d.name, n.ip); err != nil {
+		d.log.Error("hosts", "error", err)
+	}
+	memory, _, err := host.Memory()
+	if err != nil {
+		d.log.Info("how much memory there is", "error", err)
+	}
+	return d.kube.Want(services.Settings(n.config, services.Node{
+		Name: d.name, IP: n.ip, MediaImages: d.imagesOnMedia(), MemoryBytes: int64(memory),
+	}))
+}
+
+// setDummy gives the dummy interface address ip, or takes the interface away.
+func setDummy(ip netip.Addr, wanted bool) error {
+	link, err := netlink.LinkByName(services.DummyInterface)
+	_, missing := errors.AsType[netlink.LinkNotFoundError](err)
+	switch {
+	case !wanted && missing:
+		return nil
+	case !wanted && err == nil:
+		return netlink.LinkDel(link)
+	case missing:
+		link = &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: services.DummyInterface}}
+		if err := netlink.LinkAdd(link); err != nil {
+			return fmt.Errorf("make the interface %s: %w", services.DummyInterface, err)
+		}
+	case err != nil:
+		return fmt.Errorf("look for the interface %s: %w", services.DummyInterface, err)
+	}
+	address, err := netlink.ParseAddr(netip.PrefixFrom(ip, ip.BitLen()).String())
+	if err != nil {
+		return err
+	}
+	if err := netlink.AddrReplace(link, address); err != nil {
+		return fmt.Errorf("give %s the address %s: %w", services.DummyInterface, ip, err)
+	}
+	return netlink.LinkSetUp(link)
+}

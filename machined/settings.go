@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/coracle-os/coracle/init/control"
+	"github.com/coracle-os/coracle/machined/clock"
+	"github.com/coracle-os/coracle/machined/host"
+	"github.com/coracle-os/coracle/machined/state"
+)
+
+// setName gives the machine its name.
+func (d *daemon) setName(context.Context) error {
+	c, _ := d.current()
+	d.name = host.Name(c.Machine.Name, d.id)
+	d.store.Update(func(m *state.Machine) { m.Name = d.name })
+	if err := host.WriteHosts(host.EtcDir, d.name, netip.Addr{}); err != nil {
+		return err
+	}
+	return host.SetName(d.name)
+}
+
+// loadModules loads the modules that every machine needs.
+func (d *daemon) loadModules(context.Context) error {
+	err := host.LoadBaseModules()
+	if err != nil {
+		d.store.Set(state.Condition{ID: "modules", Severity: state.Error, Message: fmt.Sprintf("The pod network may not work: %v", err), Hint: "this image is not complete; install another release"})
+	}
+	return err
+}
+
+// setUpKernel loads the modules of the config and sets sysctls.
+func (d *daemon) setUpKernel(context.Context) error {
+	c, _ := d.current()
+	d.warn("machine.modules", host.LoadModules(c.Machine.Modules...)) // first: they bring sysctls with them
+	d.warn("machine.sysctls", host.SetSysctls("/proc/sys", c.Machine.Sysctls))
+	return nil
+}
+
+// warn shows what is wrong with a part of the config, or no longer is.
+func (d *daemon) warn(part string, err error) {
+	c := state.Condition{ID: part, Severity: state.Warning, Hint: "correct " + part + " in the config"}
+	if err != nil {
+		c.Message = err.Error()
+	}
+	d.store.Put(err != nil, c)
+}
+
+// raiseClock keeps the clock from being before this release was built.
+func (d *daemon) raiseClock(context.Context) error { return d.raise("") }
+
+func (d *daemon) raise(saved string) error {
+	raised, err := clock.Raise(clock.Floor(d.release.Built(), saved))
+	if raised {
+		d.log.Warn("the clock was in the past and is set to the last time that is known", "now", time.Now().UTC().Format(time.RFC3339))
+	}
+	return err
+}
+
+// raiseSavedClock does the same with the time that was saved on DATA.
+func (d *daemon) raiseSavedClock(context.Context) error {
+	if !d.dataReady {
+		return nil
+	}
+	return d.raise(clock.SavedPath)
+}
+
+// sendLogs copies the log of kube to the device that the config names.
+func (d *daemon) sendLogs(context.Context) error {
+	c, _ := d.current()
+	path := c.Machine.Logs.Device
+	if path == "" {
+		return nil
+	}
+	device, err := openLogDevice(path)
+	d.warn("machine.logs.device", err)
+	if err != nil {
+		return nil
+	}
+	d.loops.Go(func() {
+		defer device.Close()
+		log := kubeProgram.Log
+		if err := log.Copy(d.ctx, device, log.Size(), true); err != nil {
+			d.log.Error("logs are no longer sent", "device", path, "error", err)
+		}
+	})
+	return nil
+}
+
+// openLogDevice opens a character device to write to. A serial line gets the speed of the kernel's console.
+func openLogDevice(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode()&os.ModeCharDevice == 0 {
+		err = fmt.Errorf("%s is not a character device", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	if t, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err == nil {
+		t.Cflag = t.Cflag&^unix.CBAUD | unix.B115200 | unix.CLOCAL
+		t.Ispeed, t.Ospeed = unix.B115200, unix.B115200
+		unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, t)
+	}
+	return f, nil
+}
+
+// configureWatchdog passes the timeout on to init, which has the watchdog.
+func (d *daemon) configureWatchdog(context.Context) error {
+	c, configured := d.current()
+	if timeout := time.Duration(c.Machine.Watchdog.Timeout); configured && timeout != control.WatchdogDefault {
+		return d.tellInit(fmt.Sprintf("%s %d", control.Watchdog, timeout/time.Second))
+	}
+	return nil
+}
+
+// tellInit sends a message on the line to init.
+func (d *daemon) tellInit(message string) error {
+	if _, err := d.line.WriteString(message); err != nil {
+		return fmt.Errorf("tell init %q: %w", message, err)
+	}
+	return nil
+}
