@@ -20,7 +20,7 @@ func TestMilestone(t *testing.T) {
 		{"with detail", "[   12.345678] machined: milestone network eth0 10.0.2.15/24",
 			Milestone{Component: "machined", Name: "network", Detail: "eth0 10.0.2.15/24", Kernel: 12345678 * time.Microsecond}, true},
 		{"without detail", "[    1.000001] init: milestone kernel", Milestone{Component: "init", Name: "kernel", Kernel: 1000001 * time.Microsecond}, true},
-		{"after the boot loader's escapes", "\x1b[2J\x1b[01;01H[    0.500000] init: milestone root", Milestone{Component: "init", Name: "root", Kernel: 500 * time.Millisecond}, true},
+		{"after the boot loader's half line", "Booting[    0.500000] init: milestone root", Milestone{Component: "init", Name: "root", Kernel: 500 * time.Millisecond}, true},
 		{"printk caller", "[   12.000000][    T1] machined: milestone node-ready", Milestone{Component: "machined", Name: "node-ready", Kernel: 12 * time.Second}, true},
 		{"past a day", "[86401.000000] machined: milestone time", Milestone{Component: "machined", Name: "time", Kernel: 86401 * time.Second}, true},
 		{"no time stamp", "machined: milestone network", Milestone{}, false},
@@ -84,7 +84,7 @@ func TestFollowAGrowingFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("GRUB loading\r\n[    1.000000] init: milestone ker")
+	write("\x1b[2J\x1b[01;01HGRUB \x1b[=3hloading\r\n[    1.000000] init: milestone ker")
 	if _, err := log.Wait(within(t, 5*time.Second), regexp.MustCompile("^GRUB loading$")); err != nil {
 		t.Fatal(err)
 	}

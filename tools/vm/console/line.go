@@ -21,7 +21,7 @@ type Milestone struct {
 	Seen      time.Duration // since power-on, by the host's clock; includes firmware and boot loader
 }
 
-// A boot loader leaves escape sequences at the start of the kernel's first line, so the pattern is not anchored there.
+// A boot loader leaves half a line before the kernel's first one, so the pattern is not anchored there.
 // The optional second bracket is CONFIG_PRINTK_CALLER's.
 var (
 	kernelLine    = regexp.MustCompile(`\[ *(\d+\.\d{6})\](?:\[ *[TC]\d+\])? (.*)$`)

@@ -73,7 +73,7 @@ func (l *Log) Write(p []byte) (int, error) {
 		if i < 0 {
 			i = len(l.partial) - 1
 		}
-		l.add(Line{Text: strings.TrimRight(string(l.partial[:i]), "\r"), Seen: seen})
+		l.add(Line{Text: plain(l.partial[:i]), Seen: seen})
 		l.partial = l.partial[i+1:]
 	}
 	l.checkFatal(string(l.partial)) // a prompt has no line end
@@ -81,6 +81,13 @@ func (l *Log) Write(p []byte) (int, error) {
 		l.wake()
 	}
 	return len(p), nil
+}
+
+// escapes are what boot loaders send to terminals: colours, cursor positions.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;=?]*[A-Za-z]`)
+
+func plain(line []byte) string {
+	return strings.TrimRight(string(escapes.ReplaceAll(line, nil)), "\r")
 }
 
 func (l *Log) add(line Line) {

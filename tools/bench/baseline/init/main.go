@@ -60,7 +60,8 @@ func main() {
 		if pid, err := unix.Wait4(-1, &status, 0, nil); err != nil {
 			time.Sleep(time.Second) // no child at the moment
 		} else if name := programs[pid]; name != "" {
-			kmsg.Error(component, "%s ended: status %d, signal %d", name, status.ExitStatus(), status.Signal())
+			kmsg.Error(component, "%s ended, exit status %d, signal %d:\n%s", name, status.ExitStatus(), status.Signal(), endOfLog(name))
+			unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 		}
 	}
 }

@@ -65,7 +65,7 @@ var programs = map[int]string{}
 // start runs a program whose log goes to a file on disk, as it does on a usual installation.
 func start(name string, args ...string) func() error {
 	return func() error {
-		log, err := os.Create(filepath.Join("/var/log", name+".log"))
+		log, err := os.Create(logFile(name))
 		if err != nil {
 			return err
 		}
@@ -79,6 +79,17 @@ func start(name string, args ...string) func() error {
 		programs[cmd.Process.Pid] = name
 		return nil
 	}
+}
+
+func logFile(name string) string { return filepath.Join("/var/log", name+".log") }
+
+// endOfLog is the last of what a program had to say.
+func endOfLog(name string) string {
+	b, err := os.ReadFile(logFile(name))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-4096):])
 }
 
 // patience is how long a program may take before the machine counts as failed.

@@ -12,7 +12,6 @@ import (
 	containerd "github.com/containerd/containerd/v2/cmd/containerd/command"
 	ctr "github.com/containerd/containerd/v2/cmd/ctr/app"
 	"github.com/spf13/cobra"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
@@ -33,9 +32,8 @@ var programs = map[string]func() error{
 	"kube-controller-manager": command(controllermanager.NewControllerManagerCommand),
 	"kube-scheduler":          command(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
 	"kube-proxy":              command(proxy.NewProxyCommand),
-	"kubelet": func() error {
-		return cli.RunNoErrOutput(kubelet.NewKubeletCommand(genericapiserver.SetupSignalContext()))
-	},
+	// The command sets signal handlers up itself, which nothing may do twice.
+	"kubelet": command(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
 }
 
 func command(construct func() *cobra.Command) func() error {
