@@ -130,10 +130,11 @@ func (d *daemon) watchClock(ctx context.Context) {
 
 // A machine without the Internet works, so that no server answers is worth knowing and no more.
 func (d *daemon) showClock(s clock.State) {
+	reason, _, _ := strings.Cut(s.Problem, "\n") // each server has a line
 	d.store.Update(func(m *state.Machine) {
 		m.Time.Synced, m.Time.Server, m.Time.LastSync = s.Synced, s.Source, s.LastSync
 	})
-	d.store.Put(s.Problem != "", state.Condition{ID: conditionClock, Severity: state.Info, Message: "The clock is not set by a time server: " + s.Problem, Hint: "name one that the machine reaches in machine.time.servers"})
+	d.store.Put(s.Problem != "", state.Condition{ID: conditionClock, Severity: state.Info, Message: "The clock is not set by a time server: " + reason, Hint: "name one that the machine reaches in machine.time.servers"})
 	if s.Synced {
 		d.milestone("time", s.Source)
 	}

@@ -32,7 +32,7 @@ func (d *daemon) loadModules(context.Context) error {
 	if err != nil {
 		d.store.Set(state.Condition{ID: "modules", Severity: state.Error, Message: fmt.Sprintf("The pod network may not work: %v", err), Hint: "this image is not complete; install another release"})
 	}
-	return err
+	return nil
 }
 
 // setUpKernel loads the modules of the config and sets sysctls.
