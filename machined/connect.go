@@ -116,25 +116,36 @@ const conditionClock = "time"
 
 // watchClock shows the clock's state until ctx ends.
 func (d *daemon) watchClock(ctx context.Context) {
+	defer d.store.Clear(conditionClock)
+	patience := time.After(clockPatience)
+	patient := true
 	for {
 		s, changed := d.clock.State()
-		d.showClock(s)
+		d.showClock(s, patient)
 		select {
 		case <-ctx.Done():
-			d.store.Clear(conditionClock)
 			return
 		case <-changed:
+		case <-patience:
+			patient = false
 		}
 	}
 }
 
-// A machine without the Internet works, so that no server answers is worth knowing and no more.
-func (d *daemon) showClock(s clock.State) {
-	reason, _, _ := strings.Cut(s.Problem, "\n") // each server has a line
+// clockPatience is how long no time server may answer after a start before a person should know. The first tries come
+// before there are addresses and nameservers.
+const clockPatience = time.Minute
+
+// showClock puts the clock's state into the machine's. A machine without the Internet works, so that no server answers is
+// worth knowing and no more.
+func (d *daemon) showClock(s clock.State, patient bool) {
 	d.store.Update(func(m *state.Machine) {
-		m.Time.Synced, m.Time.Server, m.Time.LastSync = s.Synced, s.Source, s.LastSync
+		m.Time.Synced, m.Time.Server, m.Time.LastSync, m.Time.Problem = s.Synced, s.Source, s.LastSync, s.Problem
 	})
-	d.store.Put(s.Problem != "", state.Condition{ID: conditionClock, Severity: state.Info, Message: "The clock is not set by a time server: " + reason, Hint: "name one that the machine reaches in machine.time.servers"})
+	d.store.Put(s.Problem != "" && !patient, state.Condition{
+		ID: conditionClock, Severity: state.Info, Message: "No time server answers; the clock runs by itself.",
+		Hint: "name one that the machine reaches in machine.time.servers",
+	})
 	if s.Synced {
 		d.milestone("time", s.Source)
 	}

@@ -21,7 +21,7 @@ func Changes(old, new state.Machine) []Line {
 	}
 	for _, c := range new.Conditions {
 		i := slices.IndexFunc(old.Conditions, func(o state.Condition) bool { return o.ID == c.ID })
-		if i >= 0 && old.Conditions[i].Message == c.Message && old.Conditions[i].Severity == c.Severity {
+		if i >= 0 && old.Conditions[i].Severity == c.Severity && (old.Conditions[i].Message == c.Message || c.Severity == state.Info) {
 			continue
 		}
 		say(c.Severity == state.Error, "%s", sentence(c))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,8 +23,11 @@ const (
 // is copied and truncated.
 type Log struct{ Path string }
 
-// OpenForWriting opens the file for kube, at its end.
+// OpenForWriting opens the file for kube, at its end. The file and its folder are made.
 func (l Log) OpenForWriting() (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(l.Path), 0o755); err != nil {
+		return nil, err
+	}
 	return os.OpenFile(l.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|unix.O_CLOEXEC, 0o600)
 }
 

@@ -138,7 +138,7 @@ func TestLogKeepsTheEnd(t *testing.T) {
 }
 
 func TestLogFollow(t *testing.T) {
-	l := Log{filepath.Join(t.TempDir(), "log")}
+	l := Log{filepath.Join(t.TempDir(), "kube", "log")} // neither is there yet
 	ctx, cancel := context.WithCancel(t.Context())
 	lines := make(chan string, 10)
 	ended := make(chan error)

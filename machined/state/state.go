@@ -50,6 +50,7 @@ type Time struct {
 	Synced   bool      `json:"synced"`
 	Server   string    `json:"server,omitempty"` // that the clock was last set by
 	LastSync time.Time `json:"lastSync,omitzero"`
+	Problem  string    `json:"problem,omitempty"` // what the time servers said last, when none gave the time
 }
 
 // Disk is the DATA partition.
