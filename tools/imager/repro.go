@@ -2,24 +2,42 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/coracle-os/coracle/tools/imager/definition"
+	"github.com/coracle-os/coracle/tools/imager/gobuild"
 )
 
 // repro builds the image twice, in two empty folders, and compares every output. Only downloaded packages and Go's
 // build cache are shared.
 func repro(ctx context.Context, file, out, cache string) error {
+	dir, err := definition.Repository(file)
+	if err != nil {
+		return err
+	}
+	before, err := gobuild.Fingerprint(ctx, dir)
+	if err != nil {
+		return err
+	}
 	var builds [2][]output
 	for i := range builds {
-		dir := filepath.Join(out, "repro", fmt.Sprint(i+1))
-		if err := os.RemoveAll(dir); err != nil {
+		to := filepath.Join(out, "repro", fmt.Sprint(i+1))
+		if err := os.RemoveAll(to); err != nil {
 			return err
 		}
-		var err error
-		if builds[i], err = build(ctx, file, dir, cache); err != nil {
+		if builds[i], err = build(ctx, file, to, cache); err != nil {
 			return err
 		}
+	}
+	after, err := gobuild.Fingerprint(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if before != after {
+		return errors.New("the sources were changed while they were built, so the two builds cannot be compared: run it again")
 	}
 	if err := compare(builds[0], builds[1]); err != nil {
 		return err

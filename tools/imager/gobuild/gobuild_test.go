@@ -72,3 +72,49 @@ func TestBuild(t *testing.T) {
 		}
 	}
 }
+
+func TestFingerprint(t *testing.T) {
+	dir := t.TempDir()
+	run := func(args ...string) {
+		t.Helper()
+		args = append([]string{"-c", "user.name=t", "-c", "user.email=t@example.test"}, args...)
+		if _, err := git(t.Context(), dir, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(name, content string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("init", "-q")
+	write(".gitignore", "ignored\n")
+	write("a.go", "package a")
+	run("add", ".")
+	run("commit", "-q", "-m", "first")
+	last := ""
+	for _, change := range []struct {
+		name    string
+		make    func()
+		changes bool
+	}{
+		{"first", func() {}, true},
+		{"nothing", func() {}, false},
+		{"an ignored file", func() { write("ignored", "x") }, false},
+		{"a changed file", func() { write("a.go", "package b") }, true},
+		{"a new file", func() { write("b.go", "package b") }, true},
+		{"a removed file", func() { os.Remove(filepath.Join(dir, "a.go")) }, true},
+		{"a commit", func() { run("commit", "-q", "--allow-empty", "-m", "second") }, true},
+	} {
+		change.make()
+		got, err := Fingerprint(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (got != last) != change.changes {
+			t.Errorf("%s: changed is %v, want %v", change.name, got != last, change.changes)
+		}
+		last = got
+	}
+}
