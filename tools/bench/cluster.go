@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -85,24 +86,26 @@ func (c *cluster) podRunning(ctx context.Context) error {
 		return err
 	}
 	if pod.Status.Phase != corev1.PodRunning {
-		return fmt.Errorf("the pod is %s: %s", pod.Status.Phase, why(pod))
+		return fmt.Errorf("it is %s", pod.Status.Phase)
 	}
 	return nil
 }
 
-// why says what a pod waits for.
-func why(pod *corev1.Pod) string {
-	for _, status := range pod.Status.ContainerStatuses {
-		if w := status.State.Waiting; w != nil {
-			return w.Reason + " " + w.Message
-		}
+// events is what the cluster says about the pod, for when it does not run.
+func (c *cluster) events(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	list, err := c.client.CoreV1().Events(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
+		FieldSelector: "involvedObject.name=" + podName,
+	})
+	if err != nil {
+		return err.Error()
 	}
-	for _, condition := range pod.Status.Conditions {
-		if condition.Status == corev1.ConditionFalse && condition.Message != "" {
-			return condition.Message
-		}
+	var b strings.Builder
+	for _, e := range list.Items {
+		fmt.Fprintf(&b, "%s (%d times): %s\n", e.Reason, max(1, e.Count), e.Message)
 	}
-	return "no reason given"
+	return b.String()
 }
 
 // sample looks at the machine through the pod.

@@ -103,7 +103,7 @@ func timePod(ctx context.Context, m *machine.Machine, connect func(context.Conte
 		{"the pod to run", c.podRunning, &t.PodRunning},
 	} {
 		if err := poll(ctx, m, wait.there); err != nil {
-			return t, fmt.Errorf("waiting for %s: %w", wait.what, err)
+			return t, fmt.Errorf("waiting for %s: %w\n%s", wait.what, err, c.events(context.WithoutCancel(ctx)))
 		}
 		*wait.at = m.Age().Seconds()
 	}
