@@ -25,7 +25,7 @@ func (l *lab) says(pattern string) {
 func TestNoConfig(t *testing.T) {
 	l := newLab(t, diskSize)
 	l.boot(l.standard())
-	l.says(`machined: .*machine\.yaml`)
+	l.says(`machined: .*Put a file machine\.yaml on the BOOT partition`)
 	l.says(fingerprint)
 	if err := l.machine.PowerOff(l.within(shutDownIn)); err != nil {
 		t.Error(err)
@@ -48,7 +48,7 @@ func TestSmallDisk(t *testing.T) {
 	l := newLab(t, 0) // of the image's own size: no room for slot B and DATA
 	l.configure(string(l.dev.ServerConfig("")))
 	l.boot(l.standard())
-	l.says(`machined: .*(too small|MiB|GiB)`)
+	l.says(`machined: .*too small: .*use a disk of at least \d+ MiB`)
 	l.says(fingerprint)
 }
 
