@@ -1,0 +1,76 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/component-base/cli/flag"
+	"k8s.io/kubernetes/cmd/kube-proxy/app"
+
+	"github.com/coracle-os/coracle/kube/pki"
+)
+
+// RunProxy runs kube-proxy until ctx is cancelled; its rules stay. waitForNode waits until the
+// Node object satisfies a condition: kube-proxy ends the process when the node's addresses change, so it starts only once
+// the kubelet has written those of the machine.
+func (c Config) RunProxy(ctx context.Context, waitForNode func(context.Context, func(*corev1.Node) bool) error) error {
+	err := waitForNode(ctx, func(node *corev1.Node) bool { return hasAddresses(node, c.Settings.NodeIPs) })
+	if err != nil {
+		return err
+	}
+	opts := app.NewOptions()
+	flags := pflag.NewFlagSet("kube-proxy", pflag.ContinueOnError)
+	flags.SetNormalizeFunc(flag.WordSepNormalizeFunc)
+	opts.AddFlags(flags)
+	if err := flags.Parse(c.proxyFlags()); err != nil {
+		return fmt.Errorf("flags of kube-proxy: %w", err)
+	}
+	if err := opts.Complete(flags); err != nil {
+		return err
+	}
+	if err := opts.Validate(); err != nil {
+		return err
+	}
+	// Upstream's Run does not return when its context ends, so it is left behind.
+	ended := make(chan error, 1)
+	go func() { ended <- opts.Run(ctx) }()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-ended:
+		return err
+	}
+}
+
+func (c Config) proxyFlags() []string {
+	return []string{
+		"--kubeconfig=" + c.PKI.Kubeconfig(pki.Proxy),
+		"--hostname-override=" + c.Settings.NodeName,
+		"--proxy-mode=nftables",
+		"--cluster-cidr=" + c.Settings.PodCIDR,
+		// NodePorts answer on every address; nftables mode alone takes the primary one.
+		"--nodeport-addresses=0.0.0.0/0,::/0",
+		// 0 leaves connection tracking as the kernel has sized it for the machine's memory.
+		"--conntrack-max-per-core=0",
+		"--conntrack-tcp-timeout-established=0s",
+		"--conntrack-tcp-timeout-close-wait=0s",
+		"--healthz-port=0",
+		"--metrics-port=0", // in the apiserver's metrics
+		"--oom-score-adj=" + strconv.Itoa(OOMScoreAdj),
+	}
+}
+
+// hasAddresses reports whether the node's internal addresses are exactly want.
+func hasAddresses(node *corev1.Node, want []string) bool {
+	var have []string
+	for _, address := range node.Status.Addresses {
+		if address.Type == corev1.NodeInternalIP {
+			have = append(have, address.Address)
+		}
+	}
+	return slices.Equal(have, want)
+}

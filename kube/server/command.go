@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"flag"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/exit"
+	"github.com/coracle-os/coracle/kube/status"
+)
+
+// settleDelay is how long after the first moment of a ready node the start is over for the memory collector: by then the
+// add-ons' pods run too.
+const settleDelay = 20 * time.Second
+
+// Main is the command "kube server". It does not return.
+func Main(args []string) {
+	flags := flag.NewFlagSet("kube server", flag.ExitOnError)
+	path := flags.String("settings", control.SettingsPath, "file that machined has written")
+	_ = flags.Parse(args) // it exits on errors
+
+	exit.Hook()
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	settings, err := LoadSettings(*path)
+	if err != nil {
+		exit.With(exit.InvalidSettings, err.Error())
+	}
+	memory := settings.MemoryBytes
+	if memory == 0 {
+		if memory, err = machineMemory(); err != nil {
+			exit.With(exit.Failed, err.Error())
+		}
+	}
+	gc := collectorFor(memory)
+	gc.apply()
+
+	s, err := New(settings, MachinePaths())
+	if err != nil {
+		exit.With(exit.Failed, err.Error())
+	}
+	ctx := context.Background()
+	go s.settleWhenReady(ctx, gc)
+	if err := s.Run(ctx, s.Components(), requests()); err != nil {
+		exit.With(exit.Failed, err.Error())
+	}
+	os.Exit(exit.Asked)
+}
+
+// requests delivers what signals ask for; docs/architecture.md has the contract.
+func requests() <-chan Request {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGPWR)
+	requests := make(chan Request, 1)
+	go func() {
+		for s := range signals {
+			slog.Info("asked to stop", "signal", s)
+			request := Stop
+			if s == syscall.SIGPWR {
+				request = PowerOff
+			}
+			select {
+			case requests <- request:
+			default: // stopping already
+				if request == Stop {
+					exit.With(exit.Asked, "asked again to stop, ended at once")
+				}
+			}
+		}
+	}()
+	return requests
+}
+
+func (s *Server) settleWhenReady(ctx context.Context, gc collector) {
+	if err := s.cluster.WaitForNode(ctx, status.IsReady); err != nil {
+		return
+	}
+	time.Sleep(settleDelay)
+	gc.settle()
+}

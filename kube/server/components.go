@@ -1,0 +1,168 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coracle-os/coracle/kube/addons"
+	"github.com/coracle-os/coracle/kube/component"
+	"github.com/coracle-os/coracle/kube/containerd"
+	"github.com/coracle-os/coracle/kube/flannel"
+	"github.com/coracle-os/coracle/kube/images"
+	"github.com/coracle-os/coracle/kube/network"
+	"github.com/coracle-os/coracle/kube/node"
+)
+
+const kubeletName = "kubelet"
+
+// ControlPlane is the control plane's components, in start order.
+//
+// The apiserver is the longest part of a start. What needs it only later runs meanwhile: containerd, the import of images
+// and the kubelet, whose requests wait at the gate.
+func (s *Server) ControlPlane() []component.Component {
+	return []component.Component{
+		{Name: "certificates", Run: s.pki.Run},
+		{Name: "datastore", Run: s.datastore.Run, Ready: s.datastore.Ready},
+		{
+			Name: "kube-apiserver", After: []string{"datastore"}, Run: s.controlPlane.RunAPIServer, Ready: s.apiReady,
+			StopTimeout: 10 * time.Second,
+		},
+		{Name: "status", Run: s.watchStatus},
+		{Name: "kube-controller-manager", After: []string{"kube-apiserver"}, Run: s.controlPlane.RunControllerManager},
+		{Name: "kube-scheduler", After: []string{"kube-apiserver"}, Run: s.controlPlane.RunScheduler},
+	}
+}
+
+// Components is everything that a machine runs, in start order; it is stopped in the reverse: the kubelet first, containerd
+// last.
+func (s *Server) Components() []component.Component {
+	var flannelReady, addonsReady latch
+	list := []component.Component{{
+		Name: "containerd", Run: s.runContainerd, Ready: s.containerdReady, StopTimeout: 10 * time.Second,
+	}, {
+		Name: "images", After: []string{"containerd"}, Run: s.importImages, OneShot: true, Optional: true,
+	}}
+	list = append(list, s.ControlPlane()...)
+	return append(list,
+		component.Component{Name: "kube-proxy", After: []string{"kube-apiserver"}, Run: s.runProxy},
+		component.Component{Name: "flannel", Run: s.runFlannel(flannelReady.set), Ready: flannelReady.ready},
+		component.Component{Name: "addons", After: []string{"kube-apiserver"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
+		component.Component{Name: kubeletName, After: []string{"images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady},
+	)
+}
+
+// apiReady opens the gate as soon as the apiserver serves at all, and is ready when it says so of itself: the roles and
+// priority classes that controllers need are there only then.
+func (s *Server) apiReady(ctx context.Context) error {
+	if err := s.prober.Ask(ctx, "/livez/ping"); err != nil {
+		return err
+	}
+	s.node.Gate.Open()
+	return s.prober.Ask(ctx, "/readyz")
+}
+
+func (s *Server) watchStatus(ctx context.Context) error {
+	return s.cluster.Run(ctx, s.recorder.SetAPIReady)
+}
+
+func (s *Server) runContainerd(ctx context.Context) error {
+	if err := network.MakeConfDir(s.paths.CNIConf); err != nil {
+		return err
+	}
+	return containerd.Run(ctx, s.paths.Containerd)
+}
+
+func (s *Server) containerdReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return containerd.Ready(ctx, s.paths.Containerd.Socket)
+}
+
+func (s *Server) importImages(ctx context.Context) error {
+	return images.Import(ctx, s.paths.Containerd.Socket, s.settings.ImageDirs)
+}
+
+func (s *Server) runProxy(ctx context.Context) error {
+	return s.node.RunProxy(ctx, s.cluster.WaitForNode)
+}
+
+func (s *Server) runFlannel(ready func()) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := network.Apply(s.hasIPv6(), s.nodeInterfaces()...); err != nil {
+			return fmt.Errorf("kernel settings for pods: %w", err)
+		}
+		if s.settings.Flannel.Backend == flannel.None {
+			ready() // another CNI is brought, some time
+		}
+		return flannel.Run(ctx, flannel.Config{
+			Client: s.client, NodeName: s.settings.NodeName, NodeIPs: s.settings.NodeIPs, PodCIDR: s.settings.PodCIDR,
+			Backend: s.settings.Flannel.Backend, Interface: s.settings.Flannel.Interface,
+			CNIConfDir: s.paths.CNIConf, IPAMDir: s.paths.IPAM, Ready: ready,
+		})
+	}
+}
+
+func (s *Server) runAddons(ready func()) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return addons.Run(ctx, s.client, addons.Config{
+			CoreDNS: s.settings.CoreDNS, ClusterDNS: s.settings.ClusterDNS, ClusterDomain: s.settings.ClusterDomain, Ready: ready,
+		})
+	}
+}
+
+// hasIPv6 reports whether pods get IPv6 addresses.
+func (s *Server) hasIPv6() bool {
+	ip, _, err := net.ParseCIDR(s.settings.PodCIDR)
+	return err == nil && ip.To4() == nil
+}
+
+// nodeInterfaces are the interfaces that have the node's addresses.
+func (s *Server) nodeInterfaces() []string {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		slog.Warn("cannot list network interfaces", "error", err)
+		return nil
+	}
+	var names []string
+	for _, i := range interfaces {
+		addresses, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, address := range addresses {
+			if network, ok := address.(*net.IPNet); ok && slices.Contains(s.settings.NodeIPs, network.IP.String()) {
+				names = append(names, i.Name)
+				break
+			}
+		}
+	}
+	return names
+}
+
+// latch turns a part's call back into an answer for component.Component.Ready.
+type latch struct {
+	once sync.Once
+	done chan struct{}
+}
+
+func (l *latch) channel() chan struct{} {
+	l.once.Do(func() { l.done = make(chan struct{}) })
+	return l.done
+}
+
+func (l *latch) set() { close(l.channel()) }
+
+func (l *latch) ready(context.Context) error {
+	select {
+	case <-l.channel():
+		return nil
+	default:
+		return errors.New("not ready yet")
+	}
+}

@@ -1,0 +1,71 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+const mebibyte = 1 << 20
+
+// collector is how the Go runtime trades memory for work.
+type collector struct {
+	percent  int   // GOGC once the node is up: how much garbage may pile up on the live heap, in percent of it
+	starting int   // GOGC until then
+	limit    int64 // GOMEMLIMIT in bytes: near it the collector works harder
+}
+
+// collectorFor chooses the settings for a machine. Measured on the whole server: the live heap is 80 to 100 MiB, stacks and
+// the runtime's own structures 30 MiB. With 512 MiB, GOGC=40 lets the process settle near 150 MiB and costs a few percent of
+// one core; 100, Go's default, costs 60 MiB more and saves nothing that is felt. Above 2 GiB memory is cheaper than work.
+//
+// At start nearly everything that is allocated stays, so collecting often only delays it: half of a start's processor time
+// at GOGC=40 would be the collector's. The limit keeps that from hurting a small machine.
+func collectorFor(memory int64) collector {
+	c := collector{percent: 100, starting: 200}
+	switch {
+	case memory <= 320*mebibyte:
+		c.percent, c.starting = 30, 60
+	case memory <= 768*mebibyte:
+		c.percent, c.starting = 40, 150
+	case memory <= 2048*mebibyte:
+		c.percent, c.starting = 60, 200
+	}
+	// 38 % of the machine leaves room for the kernel, shims, pods and the page cache that holds the binary's text. Below
+	// 110 MiB the live heap alone would reach the limit, and the collector would run without end.
+	c.limit = max(memory*38/100, 110*mebibyte)
+	return c
+}
+
+// apply sets the collector for the start.
+func (c collector) apply() {
+	debug.SetGCPercent(c.starting)
+	debug.SetMemoryLimit(c.limit)
+	slog.Info("memory", "limit_mib", c.limit/mebibyte, "gogc", c.percent, "gogc_starting", c.starting)
+}
+
+// settle sets the collector for the long run and gives back what the start has left over.
+func (c collector) settle() {
+	debug.SetGCPercent(c.percent)
+	debug.FreeOSMemory()
+}
+
+// machineMemory is MemTotal in bytes.
+func machineMemory() (int64, error) {
+	file, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return 0, fmt.Errorf("size of the machine's memory: %w", err)
+	}
+	defer file.Close()
+	for scanner := bufio.NewScanner(file); scanner.Scan(); {
+		if rest, found := strings.CutPrefix(scanner.Text(), "MemTotal:"); found {
+			kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kilobytes << 10, err
+		}
+	}
+	return 0, fmt.Errorf("size of the machine's memory: no MemTotal in /proc/meminfo")
+}

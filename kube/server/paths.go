@@ -1,0 +1,50 @@
+package server
+
+import (
+	"path/filepath"
+
+	"github.com/coracle-os/coracle/kube/containerd"
+	"github.com/coracle-os/coracle/kube/control"
+)
+
+// Paths says where everything is, so that a test can have all of it in a temporary folder.
+type Paths struct {
+	State      string // survives reboots: PKI, database
+	Run        string // tmpfs: sockets, leaf certificates
+	Kubelet    string // pods' volumes
+	CNIConf    string // watched by containerd
+	CNIBin     string
+	IPAM       string // addresses that pods have; tmpfs, because no pod survives a reboot
+	Containerd containerd.Config
+}
+
+// sandboxImage holds a pod's namespaces; it is in the machine's root and imported at start.
+const sandboxImage = "coracle.local/pause:1"
+
+// MachinePaths are those of a running machine (docs/architecture.md).
+func MachinePaths() Paths {
+	p := Paths{
+		State:   control.StateDir,
+		Run:     control.RunDir,
+		Kubelet: "/var/lib/kubelet",
+		CNIConf: "/etc/cni/net.d",
+		CNIBin:  "/opt/cni/bin",
+		IPAM:    "/run/coracle/ipam",
+	}
+	p.Containerd = containerd.Config{
+		Root:         containerd.DefaultRoot,
+		State:        containerd.DefaultState,
+		Socket:       containerd.DefaultSocket,
+		SandboxImage: sandboxImage,
+		CNIBinDir:    p.CNIBin,
+		CNIConfDir:   p.CNIConf,
+	}
+	return p
+}
+
+func (p Paths) database() string        { return filepath.Join(p.State, "db", "state.db") }
+func (p Paths) pkiState() string        { return filepath.Join(p.State, "pki") }
+func (p Paths) pkiRun() string          { return filepath.Join(p.Run, "pki") }
+func (p Paths) datastoreSocket() string { return filepath.Join(p.Run, "datastore.sock") }
+func (p Paths) ephemeralSocket() string { return filepath.Join(p.Run, "ephemeral.sock") }
+func (p Paths) controlSocket() string   { return filepath.Join(p.Run, filepath.Base(control.SocketPath)) }
