@@ -24,6 +24,7 @@ func Main(args []string) {
 	path := flags.String("settings", control.SettingsPath, "file that machined has written")
 	_ = flags.Parse(args) // it exits on errors
 
+	asked := requests()
 	exit.Hook()
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	settings, err := LoadSettings(*path)
@@ -45,7 +46,7 @@ func Main(args []string) {
 	}
 	ctx := context.Background()
 	go s.settleWhenReady(ctx, gc)
-	if err := s.Run(ctx, s.Components(), requests()); err != nil {
+	if err := s.Run(ctx, s.Components(), asked); err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
 	os.Exit(exit.Asked)
