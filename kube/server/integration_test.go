@@ -1,0 +1,404 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	_ "modernc.org/sqlite"
+
+	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/exit"
+)
+
+// Upstream's components run once in a process, so the control plane of these tests is a child: this program again, with
+// the folder of its state in the environment. It needs no privileges.
+const childVariable = "CORACLE_TEST_CONTROL_PLANE"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childVariable); dir != "" {
+		runChild(dir)
+	}
+	os.Exit(m.Run())
+}
+
+func testPaths(dir string) Paths {
+	return Paths{State: filepath.Join(dir, "state"), Run: filepath.Join(dir, "run"), Kubelet: filepath.Join(dir, "kubelet")}
+}
+
+func runChild(dir string) {
+	asked := requests()
+	exit.Hook()
+	settings, err := LoadSettings(filepath.Join(dir, "settings.json"))
+	if err != nil {
+		exit.With(exit.InvalidSettings, err.Error())
+	}
+	if settings.MemoryBytes > 0 {
+		gc := collectorFor(settings.MemoryBytes)
+		gc.apply()
+		time.AfterFunc(15*time.Second, gc.settle)
+	}
+	s, err := New(settings, testPaths(dir))
+	if err != nil {
+		exit.With(exit.Failed, err.Error())
+	}
+	if err := s.Run(context.Background(), s.ControlPlane(), asked); err != nil {
+		exit.With(exit.Failed, err.Error())
+	}
+	os.Exit(exit.Asked)
+}
+
+// plane is a control plane that runs.
+type plane struct {
+	t       *testing.T
+	dir     string
+	command *exec.Cmd
+	log     *bytes.Buffer
+	client  kubernetes.Interface
+	http    *http.Client // of the control socket
+}
+
+func startPlane(t *testing.T, dir string) *plane {
+	t.Helper()
+	p := &plane{t: t, dir: dir, log: &bytes.Buffer{}}
+	p.command = exec.Command(os.Args[0])
+	p.command.Env = append(os.Environ(), childVariable+"="+dir)
+	p.command.Stderr = p.log
+	started := time.Now()
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.command.Process.Kill()
+		_ = p.command.Wait()
+		if t.Failed() {
+			t.Logf("log of the control plane:\n%s", tail(p.log.String(), 60))
+		}
+	})
+	socket := testPaths(dir).controlSocket()
+	p.http = &http.Client{Timeout: time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	p.eventually("components to be ready", 60*time.Second, func() error {
+		body, err := p.control("/status")
+		if err != nil {
+			return err
+		}
+		var status control.Status
+		if err := json.Unmarshal([]byte(body), &status); err != nil {
+			return err
+		}
+		for _, c := range status.Components {
+			if c.State != control.Ready {
+				return fmt.Errorf("%s is %s %s", c.Name, c.State, c.Error)
+			}
+		}
+		if !status.APIReady {
+			return errors.New("the API is not ready")
+		}
+		return nil
+	})
+	t.Logf("ready after %s", time.Since(started).Round(10*time.Millisecond))
+	kubeconfig, err := p.control("/kubeconfig")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.RESTConfigFromKubeConfig([]byte(kubeconfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.client, err = kubernetes.NewForConfig(config); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *plane) control(path string) (string, error) {
+	response, err := p.http.Get("http://kube" + path)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return string(body), err
+}
+
+func (p *plane) eventually(what string, limit time.Duration, condition func() error) {
+	p.t.Helper()
+	var err error
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if err = condition(); err == nil {
+			return
+		}
+	}
+	p.t.Fatalf("timed out waiting for %s: %v", what, err)
+}
+
+// stop ends the control plane as machined does.
+func (p *plane) stop() {
+	p.t.Helper()
+	started := time.Now()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.command.Wait(); err != nil {
+		p.t.Errorf("stopped with %v", err)
+	}
+	took := time.Since(started)
+	p.t.Logf("stopped in %s", took.Round(10*time.Millisecond))
+	if took > 20*time.Second {
+		p.t.Errorf("the stop took %s", took)
+	}
+}
+
+// kill ends it as a crash does.
+func (p *plane) kill() {
+	p.t.Helper()
+	if err := p.command.Process.Kill(); err != nil {
+		p.t.Fatal(err)
+	}
+	_ = p.command.Wait()
+}
+
+func tail(s string, lines int) string {
+	all := strings.Split(s, "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// address is one of this host's that is not a loopback: the apiserver publishes it as its endpoint.
+func address(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addresses {
+		if network, ok := a.(*net.IPNet); ok && network.IP.To4() != nil && !network.IP.IsLoopback() && !network.IP.IsLinkLocalUnicast() {
+			return network.IP.String()
+		}
+	}
+	t.Skip("this host has no IPv4 address besides the loopback")
+	return ""
+}
+
+func writeSettings(t *testing.T, dir string) control.Settings {
+	t.Helper()
+	settings := goodSettings()
+	settings.NodeIPs, settings.APIPort = []string{address(t)}, freePort(t)
+	settings.MemoryBytes = 512 * mebibyte
+	data, err := json.Marshal(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "settings.json"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return settings
+}
+
+func TestControlPlane(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a control plane")
+	}
+	dir := t.TempDir()
+	settings := writeSettings(t, dir)
+	p := startPlane(t, dir)
+	ctx := t.Context()
+
+	t.Run("anonymous", func(t *testing.T) { testAnonymous(t, settings) })
+	t.Run("objects", func(t *testing.T) {
+		create(ctx, t, p)
+		testEndpoint(ctx, t, p, settings)
+	})
+	ca, err := os.ReadFile(filepath.Join(testPaths(dir).pkiState(), "cluster-ca.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("datastore", func(t *testing.T) { testRows(t, testPaths(dir).database()) })
+
+	p.kill() // the first restart is after a crash, the second after a proper stop
+	for range 2 {
+		p = startPlane(t, dir)
+		secret, err := p.client.CoreV1().Secrets("integration").Get(ctx, "password", metav1.GetOptions{})
+		if err != nil || string(secret.Data["value"]) != secretValue {
+			t.Fatalf("secret after a restart: %v, %v", secret, err)
+		}
+		if now, err := os.ReadFile(filepath.Join(testPaths(dir).pkiState(), "cluster-ca.crt")); err != nil || !bytes.Equal(now, ca) {
+			t.Errorf("another CA after a restart (%v)", err)
+		}
+		p.stop()
+	}
+}
+
+const secretValue = "correct horse battery staple"
+
+func create(ctx context.Context, t *testing.T, p *plane) {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "integration"}}
+	if _, err := p.client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "password"}, StringData: map[string]string{"value": secretValue}}
+	if _, err := p.client.CoreV1().Secrets("integration").Create(ctx, secret, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	// The controller-manager works: it makes the service account and publishes the CA, with credentials of its own.
+	p.eventually("the default service account", 20*time.Second, func() error {
+		_, err := p.client.CoreV1().ServiceAccounts("integration").Get(ctx, "default", metav1.GetOptions{})
+		return err
+	})
+	p.eventually("the CA bundle of pods", 20*time.Second, func() error {
+		_, err := p.client.CoreV1().ConfigMaps("integration").Get(ctx, "kube-root-ca.crt", metav1.GetOptions{})
+		return err
+	})
+	// So does the scheduler: it says that there is no node.
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "waits"},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "coracle.local/pause:1"}}},
+	}
+	if _, err := p.client.CoreV1().Pods("integration").Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p.eventually("the scheduler to look at the pod", 20*time.Second, func() error {
+		pod, err := p.client.CoreV1().Pods("integration").Get(ctx, "waits", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, condition := range pod.Status.Conditions {
+			if condition.Type == corev1.PodScheduled && condition.Reason == corev1.PodReasonUnschedulable {
+				return nil
+			}
+		}
+		return fmt.Errorf("conditions %v", pod.Status.Conditions)
+	})
+	// PodSecurity is on.
+	labels := map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
+	strict := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "strict", Labels: labels}}
+	if _, err := p.client.CoreV1().Namespaces().Create(ctx, strict, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p.eventually("a pod to be refused", 20*time.Second, func() error {
+		_, err := p.client.CoreV1().Pods("strict").Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		if apierrors.IsForbidden(err) && strings.Contains(err.Error(), "PodSecurity") {
+			return nil
+		}
+		return fmt.Errorf("got %v", err)
+	})
+}
+
+// testEndpoint: the Service "kubernetes" leads to this server, though the lease behind that is in memory.
+func testEndpoint(ctx context.Context, t *testing.T, p *plane, settings control.Settings) {
+	t.Helper()
+	p.eventually("the endpoint of the Service kubernetes", 20*time.Second, func() error {
+		slice, err := p.client.DiscoveryV1().EndpointSlices("default").Get(ctx, "kubernetes", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if len(slice.Endpoints) != 1 || slice.Endpoints[0].Addresses[0] != settings.NodeIPs[0] || int(*slice.Ports[0].Port) != settings.APIPort {
+			return fmt.Errorf("endpoints %v, ports %v", slice.Endpoints, slice.Ports)
+		}
+		return nil
+	})
+}
+
+func testAnonymous(t *testing.T, settings control.Settings) {
+	t.Helper()
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for path, want := range map[string]int{
+		"/readyz":                                http.StatusOK,
+		"/livez":                                 http.StatusOK,
+		"/version":                               http.StatusUnauthorized,
+		"/api":                                   http.StatusUnauthorized,
+		"/api/v1/namespaces/kube-system/secrets": http.StatusUnauthorized,
+	} {
+		response, err := client.Get(fmt.Sprintf("https://127.0.0.1:%d%s", settings.APIPort, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: %s, want %d", path, response.Status, want)
+		}
+	}
+}
+
+// testRows looks at what is on disk: Secrets encrypted, no lease and no event.
+func testRows(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var value []byte
+	if err := db.QueryRow(`SELECT value FROM kine WHERE name = '/registry/secrets/integration/password' AND deleted = 0`).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(value, []byte("k8s:enc:secretbox:v1:machine:")) || bytes.Contains(value, []byte(secretValue)) {
+		t.Errorf("the secret is not encrypted: %q", value[:min(len(value), 60)])
+	}
+	for _, prefix := range []string{"/registry/leases/", "/registry/events/", "/registry/masterleases/", "/registry/peerserverleases/"} {
+		var count int
+		if err := db.QueryRow(`SELECT COUNT(*) FROM kine WHERE name LIKE ?`, prefix+"%").Scan(&count); err != nil {
+			t.Fatal(err)
+		}
+		if count != 0 {
+			t.Errorf("%d rows of %s are on disk", count, prefix)
+		}
+	}
+}
+
+// A taken port is a failed component: exit code 1, and the last line says which and why.
+func TestFailureKeepsItsReason(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a control plane")
+	}
+	dir := t.TempDir()
+	settings := writeSettings(t, dir)
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", settings.APIPort))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), childVariable+"="+dir)
+	output, err := command.CombinedOutput()
+	if command.ProcessState.ExitCode() != exit.Failed {
+		t.Errorf("%v, want exit code %d", err, exit.Failed)
+	}
+	if last := tail(strings.TrimSpace(string(output)), 1); !strings.HasPrefix(last, "kube: kube-apiserver: the API port is taken") {
+		t.Errorf("last line %q", last)
+	}
+}

@@ -1,0 +1,84 @@
+package server
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/coracle-os/coracle/kube/control"
+)
+
+func goodSettings() control.Settings {
+	return control.Settings{
+		Role: "server", NodeName: "edge-1", NodeIPs: []string{"192.0.2.7"}, APIPort: 6443,
+		PodCIDR: "10.42.0.0/16", ServiceCIDR: "10.43.0.0/16", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
+		Datastore: control.Datastore{Kind: "sqlite", Ephemeral: []string{"leases", "events"}},
+		Flannel:   control.Flannel{Backend: "vxlan"}, CoreDNS: true, ShutdownSeconds: 40,
+	}
+}
+
+func TestParseSettings(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(fields map[string]any)
+		want   string // in the error; "": none
+	}{
+		"good":               {func(map[string]any) {}, ""},
+		"labels and taints":  {func(f map[string]any) { f["nodeTaints"] = []string{"a=b:NoSchedule"}; f["nodeLabels"] = map[string]string{"x/y": "z"} }, ""},
+		"unknown field":      {func(f map[string]any) { f["nodeNmae"] = "x" }, "nodeNmae"},
+		"unknown role":       {func(f map[string]any) { f["role"] = "boss" }, `role: "boss" is not one of server`},
+		"bad name":           {func(f map[string]any) { f["nodeName"] = "Edge 1" }, "nodeName"},
+		"no address":         {func(f map[string]any) { f["nodeIPs"] = []string{} }, "nodeIPs"},
+		"bad address":        {func(f map[string]any) { f["nodeIPs"] = []string{"192.0.2"} }, "nodeIPs"},
+		"port":               {func(f map[string]any) { f["apiPort"] = 0 }, "apiPort"},
+		"overlap":            {func(f map[string]any) { f["podCIDR"] = "10.0.0.0/8" }, "overlaps"},
+		"DNS outside":        {func(f map[string]any) { f["clusterDNS"] = "10.44.0.10" }, "clusterDNS"},
+		"datastore":          {func(f map[string]any) { f["datastore"] = map[string]any{"kind": "floppy"} }, "datastore.kind"},
+		"ephemeral":          {func(f map[string]any) { f["datastore"] = map[string]any{"kind": "sqlite", "ephemeral": []string{"pods"}} }, "datastore.ephemeral"},
+		"flannel":            {func(f map[string]any) { f["flannel"] = map[string]any{"backend": "carrier-pigeon"} }, "flannel.backend"},
+		"taint":              {func(f map[string]any) { f["nodeTaints"] = []string{"a=b:Maybe"} }, "nodeTaints"},
+		"label":              {func(f map[string]any) { f["nodeLabels"] = map[string]string{"a b": "c"} }, "nodeLabels"},
+		"two things at once": {func(f map[string]any) { f["role"] = "x"; f["apiPort"] = -1 }, "apiPort"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fields := map[string]any{}
+			data, _ := json.Marshal(goodSettings())
+			if err := json.Unmarshal(data, &fields); err != nil {
+				t.Fatal(err)
+			}
+			fields = maps.Clone(fields)
+			tc.change(fields)
+			data, _ = json.Marshal(fields)
+			_, err := parseSettings(data)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzParseSettings(f *testing.F) {
+	data, _ := json.Marshal(goodSettings())
+	f.Add(data)
+	f.Add([]byte(`{}{}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := parseSettings(data)
+		if err == nil && (s.NodeName == "" || len(s.NodeIPs) == 0) {
+			t.Errorf("accepted %q", data)
+		}
+	})
+}
+
+func TestCollector(t *testing.T) {
+	previous := collector{}
+	for _, mib := range []int64{256, 512, 1024, 2048, 8192} {
+		c := collectorFor(mib * mebibyte)
+		if c.limit < 100*mebibyte || c.limit > mib*mebibyte/2 {
+			t.Errorf("%d MiB: limit %d MiB", mib, c.limit/mebibyte)
+		}
+		if c.percent < previous.percent || c.starting < c.percent {
+			t.Errorf("%d MiB: %+v after %+v", mib, c, previous)
+		}
+		previous = c
+	}
+}
