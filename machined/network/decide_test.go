@@ -1,0 +1,224 @@
+package network
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coracle-os/coracle/machined/config/types"
+)
+
+var (
+	eth0 = link{Index: 2, Name: "eth0", MAC: "52:54:00:00:00:01", Driver: "virtio_net", Wired: true, Up: true, Carrier: true}
+	eth1 = link{Index: 3, Name: "eth1", MAC: "52:54:00:00:00:02", Driver: "r8169", Wired: true, Up: true}
+	cni0 = link{Index: 5, Name: "cni0", MAC: "52:54:00:00:00:03", Up: true, Carrier: true}
+	lo   = link{Index: 1, Name: "lo", Loopback: true}
+)
+
+func TestSettingsFor(t *testing.T) {
+	with := func(l link, change func(*link)) link { change(&l); return l }
+	config := func(i ...types.Interface) types.Network { return types.Network{Interfaces: i} }
+	tests := []struct {
+		name   string
+		config types.Network
+		link   link
+		want   bool
+	}{
+		{"no config: wired", config(), eth0, true},
+		{"no config: a bridge of the pod network", config(), cni0, false},
+		{"no config: loopback", config(), lo, false},
+		{"no config: a port of a bridge", config(), with(eth0, func(l *link) { l.Enslaved = true }), false},
+		{"name", config(types.Interface{Name: "eth0"}), eth0, true},
+		{"other name", config(types.Interface{Name: "eth1"}), eth0, false},
+		{"pattern", config(types.Interface{Name: "eth*"}), eth0, true},
+		{"pattern does not catch virtual ones", config(types.Interface{Name: "*"}), cni0, false},
+		{"a virtual one by its whole name", config(types.Interface{Name: "cni0"}), cni0, true},
+		{"MAC in capitals", config(types.Interface{MAC: "52:54:00:00:00:01"}), with(eth0, func(l *link) { l.MAC = strings.ToUpper(l.MAC) }), true},
+		{"driver", config(types.Interface{Driver: "r8169"}), eth1, true},
+		{"name fits, driver does not", config(types.Interface{Name: "eth0", Driver: "r8169"}), eth0, false},
+		{"second entry", config(types.Interface{Name: "eth9"}, types.Interface{Name: "eth1"}), eth1, true},
+		{"nothing to match by", config(types.Interface{}), eth0, false},
+		{"loopback by name", config(types.Interface{Name: "lo"}), lo, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := settingsFor(test.config, test.link); (got != nil) != test.want {
+				t.Errorf("settings are %+v", got)
+			}
+		})
+	}
+}
+
+func TestPlanFor(t *testing.T) {
+	no := false
+	l := &lease{Address: pfx("192.0.2.7/24"), Acquired: 0, Lifetime: time.Hour, MTU: 1400,
+		Routes: []leaseRoute{{defaultIPv4, addr("192.0.2.1")}, {pfx("192.0.2.0/24"), netip.Addr{}}}}
+	cloud := &lease{Address: pfx("203.0.113.9/32"), Routes: []leaseRoute{{defaultIPv4, addr("10.0.0.1")}}}
+	const now = 10 * time.Minute
+	tests := []struct {
+		name     string
+		settings types.Interface
+		lease    *lease
+		now      time.Duration
+		want     plan
+	}{
+		{"automatic, no lease yet", automatic, nil, now, plan{}},
+		{"automatic", automatic, l, now, plan{
+			Addresses: []address{{Prefix: pfx("192.0.2.7/24"), Lifetime: 50 * time.Minute}},
+			Routes:    []route{{To: defaultIPv4, Via: addr("192.0.2.1"), Metric: 101, Protocol: protocolDHCP}}, MTU: 1400}},
+		{"the lease has ended", automatic, l, time.Hour, plan{}},
+		{"a lease for ever, its gateway elsewhere", automatic, cloud, now, plan{
+			Addresses: []address{{Prefix: pfx("203.0.113.9/32")}},
+			Routes:    []route{{To: defaultIPv4, Via: addr("10.0.0.1"), Metric: 101, Protocol: protocolDHCP, OnLink: true}}}},
+		{"static", types.Interface{Addresses: prefixes("192.0.2.9/24", "2001:db8::9/64"), IPv6: types.IPv6Off, MTU: 9000,
+			Routes: []types.Route{{To: pfx("0.0.0.0/0"), Via: addr("192.0.2.1")}, {To: pfx("10.1.2.3/8"), Metric: 5}, {To: defaultIPv6, Via: addr("fe80::1")}}}, nil, now, plan{
+			Addresses: []address{{Prefix: pfx("192.0.2.9/24")}, {Prefix: pfx("2001:db8::9/64")}}, MTU: 9000, IPv6: ipv6Static,
+			Routes: []route{{To: defaultIPv4, Via: addr("192.0.2.1"), Protocol: protocolStatic}, {To: pfx("10.0.0.0/8"), Metric: 5, Protocol: protocolStatic},
+				{To: defaultIPv6, Via: addr("fe80::1"), Metric: ipv6Metric, Protocol: protocolStatic}}}},
+		{"static without IPv6", types.Interface{Addresses: prefixes("192.0.2.9/24"), IPv6: types.IPv6Off}, nil, now, plan{
+			Addresses: []address{{Prefix: pfx("192.0.2.9/24")}}, IPv6: ipv6Off}},
+		{"a lease from before, but now static", types.Interface{Addresses: prefixes("192.0.2.9/24")}, l, now, plan{Addresses: []address{{Prefix: pfx("192.0.2.9/24")}}}},
+		{"DHCP off, nothing static", types.Interface{DHCP: &no}, l, now, plan{}},
+		{"the config's MTU wins", types.Interface{MTU: 1300}, cloud, now, plan{MTU: 1300, Addresses: []address{{Prefix: pfx("203.0.113.9/32")}},
+			Routes: []route{{To: defaultIPv4, Via: addr("10.0.0.1"), Metric: 101, Protocol: protocolDHCP, OnLink: true}}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := planFor(&test.settings, test.lease, 1, test.now); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got  %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDiff(t *testing.T) {
+	a, b := address{Prefix: pfx("192.0.2.7/24"), Lifetime: time.Hour}, address{Prefix: pfx("192.0.2.8/24")}
+	gateway := route{To: defaultIPv4, Via: addr("192.0.2.1"), Metric: 100, Protocol: protocolDHCP}
+	other := route{To: defaultIPv4, Via: addr("192.0.2.2"), Metric: 100, Protocol: protocolDHCP}
+	tests := []struct {
+		name      string
+		want      plan
+		addresses []address
+		routes    []route
+		owned     []netip.Prefix
+		expect    changes
+	}{
+		{"new", plan{Addresses: []address{a}, Routes: []route{gateway}, MTU: 1400}, nil, nil, nil, changes{AddAddresses: []address{a}, AddRoutes: []route{gateway}, MTU: 1400}},
+		{"nothing to do", plan{Addresses: []address{a}, Routes: []route{gateway}, MTU: 1500}, []address{{Prefix: a.Prefix, Lifetime: time.Hour - 2*time.Second}}, []route{gateway}, nil, changes{}},
+		{"a renewed lease", plan{Addresses: []address{a}}, []address{{Prefix: a.Prefix, Lifetime: time.Minute}}, nil, nil, changes{AddAddresses: []address{a}}},
+		{"from a lease to static", plan{Addresses: []address{b}}, []address{{Prefix: b.Prefix, Lifetime: time.Minute}}, nil, nil, changes{AddAddresses: []address{b}}},
+		{"another address", plan{Addresses: []address{b}}, []address{a}, []route{gateway}, prefixes("192.0.2.7/24"),
+			changes{AddAddresses: []address{b}, RemoveAddresses: prefixes("192.0.2.7/24"), RemoveRoutes: []route{gateway}}},
+		{"somebody else's address stays", plan{}, []address{a}, nil, nil, changes{}},
+		{"another gateway", plan{Routes: []route{other}}, nil, []route{gateway}, nil, changes{AddRoutes: []route{other}, RemoveRoutes: []route{gateway}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := diff(test.want, test.addresses, test.routes, 1500, test.owned); !reflect.DeepEqual(got, test.expect) {
+				t.Errorf("got  %+v\nwant %+v", got, test.expect)
+			}
+		})
+	}
+}
+
+func TestConditions(t *testing.T) {
+	have := []address{{Prefix: pfx("192.0.2.7/24")}}
+	good := DefaultRoute{Interface: "eth0", Via: addr("192.0.2.1")}
+	named := types.Network{Interfaces: []types.Interface{{Name: "eth0"}, {Name: "eth9", Driver: "r8169"}}}
+	tests := []struct {
+		name   string
+		config types.Network
+		views  []view
+		others []link
+		route  DefaultRoute
+		early  bool
+		expect []string // ID: message
+	}{
+		{name: "all is well", views: []view{{link: eth0, addresses: have}, {link: eth1}}, route: good},
+		{name: "no interface", expect: []string{"network.none: no network interface was found"}},
+		{name: "no interface yet", early: true},
+		{name: "no carrier", views: []view{{link: eth1}}, expect: []string{"network.carrier.eth1: eth1 has no carrier"}},
+		{name: "DHCP is silent", views: []view{{link: eth0, asking: 11 * time.Second}}, expect: []string{"network.dhcp.eth0: eth0: no DHCP server answers; asking goes on"}},
+		{name: "DHCP is asked", views: []view{{link: eth0, asking: 3 * time.Second}}},
+		{name: "no default route", views: []view{{link: eth0, addresses: have}}, expect: []string{"network.route: there is no default route: only the own network can be reached"}},
+		{name: "an entry matches nothing", config: named, views: []view{{link: eth0, addresses: have, settings: &named.Interfaces[0]}}, route: good,
+			expect: []string{"network.unmatched.1: machine.network.interfaces[1] (name eth9, driver r8169) matches no interface"}},
+		{name: "a configured port without a cable", config: named, views: []view{{link: eth0, addresses: have, settings: &named.Interfaces[0]}, {link: eth1, settings: &named.Interfaces[1]}}, route: good,
+			expect: []string{"network.carrier.eth1: eth1 has no carrier"}},
+		{name: "the kernel refuses", views: []view{{link: eth0, addresses: have, problem: "eth0: set the MTU to 9000: invalid argument"}}, route: good,
+			expect: []string{"network.failed.eth0: eth0: set the MTU to 9000: invalid argument"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			for _, c := range conditions(test.config, test.views, test.others, test.route, !test.early) {
+				got = append(got, c.ID+": "+c.Message)
+			}
+			if !slices.Equal(got, test.expect) {
+				t.Errorf("got  %q\nwant %q", got, test.expect)
+			}
+		})
+	}
+}
+
+func TestSnapshot(t *testing.T) {
+	config := types.Network{Nameservers: []netip.Addr{addr("9.9.9.9")}, Search: []string{"here"}}
+	l := &lease{Nameservers: []netip.Addr{addr("192.0.2.53"), addr("9.9.9.9")}, Search: []string{"example.org"}, NTPServers: []netip.Addr{addr("192.0.2.123")}, Hostname: "edge7"}
+	s := snapshot(config, []view{{link: eth0, addresses: []address{{Prefix: pfx("192.0.2.7/24")}}, lease: l}}, nil, DefaultRoute{Interface: "eth0"}, true)
+	want := State{
+		Interfaces:   []Interface{{Name: "eth0", MAC: eth0.MAC, Driver: "virtio_net", Carrier: true, Addresses: prefixes("192.0.2.7/24")}},
+		Addresses:    []Address{{"eth0", pfx("192.0.2.7/24")}},
+		DefaultRoute: DefaultRoute{Interface: "eth0"},
+		Nameservers:  []netip.Addr{addr("9.9.9.9"), addr("192.0.2.53")},
+		Search:       []string{"here", "example.org"},
+		Hostname:     "edge7",
+		NTPServers:   []string{"192.0.2.123"},
+	}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("got  %+v\nwant %+v", s, want)
+	}
+	if config.Nameservers[0] != addr("9.9.9.9") || len(config.Nameservers) != 1 {
+		t.Error("the config changed")
+	}
+}
+
+func TestResolvConf(t *testing.T) {
+	got := resolvConf([]netip.Addr{addr("192.0.2.1"), addr("2001:db8::1"), addr("192.0.2.3"), addr("192.0.2.4")}, []string{"a.example", "b.example"})
+	want := "nameserver 192.0.2.1\nnameserver 2001:db8::1\nnameserver 192.0.2.3\nsearch a.example b.example\n"
+	if _, content, _ := strings.Cut(got, "\n"); content != want {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestValidDomain(t *testing.T) {
+	for name, want := range map[string]bool{
+		"example.org": true, "_tcp.example": true, "a": true, "": false, ".": false, "a..b": false, "-a": false, "a-": false, "a b": false, "a\nb": false,
+		strings.Repeat("a", 64): false, strings.Repeat("a.", 130): false,
+	} {
+		if validDomain(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+}
+
+func TestMemory(t *testing.T) {
+	dir := t.TempDir()
+	m := memory{MAC: eth0.MAC, Lease: &lease{Address: pfx("192.0.2.7/24"), Routes: []leaseRoute{{To: pfx("10.0.0.0/8")}}, Acquired: 7}, Owned: prefixes("192.0.2.7/24")}
+	if err := m.keep(dir, "eth0"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := recall(dir, eth0); err != nil || !reflect.DeepEqual(got, m) {
+		t.Errorf("recalled %+v, %v", got, err)
+	}
+	replaced := eth0
+	replaced.MAC = "52:54:00:99:99:99"
+	if got, err := recall(dir, replaced); err != nil || got.Lease != nil {
+		t.Errorf("another card: %+v, %v", got, err)
+	}
+	if got, err := recall(dir, eth1); err != nil || got.Lease != nil {
+		t.Errorf("never seen: %+v, %v", got, err)
+	}
+}

@@ -1,0 +1,112 @@
+package network
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/coracle-os/coracle/machined/config/types"
+)
+
+// Protocols of our routes (linux/rtnetlink.h). A route of another protocol is somebody else's.
+const (
+	protocolStatic = 4
+	protocolDHCP   = 16
+)
+
+// address is an address of an interface.
+type address struct {
+	Prefix    netip.Prefix
+	Lifetime  time.Duration // the kernel removes it afterwards; 0: never
+	Tentative bool          // the kernel has yet to see that nobody else has it (IPv6)
+}
+
+// route is a route out of an interface.
+type route struct {
+	To       netip.Prefix
+	Via      netip.Addr // invalid: on the link
+	Metric   int
+	Protocol int
+	OnLink   bool // Via is outside of the interface's networks
+}
+
+// same is whether the kernel takes a and b for the same route.
+func (r route) same(o route) bool {
+	return r.To == o.To && r.Via == o.Via && r.Metric == o.Metric && r.Protocol == o.Protocol
+}
+
+// plan is how an interface should be.
+type plan struct {
+	Addresses []address
+	Routes    []route
+	MTU       int // 0: as it is
+	IPv6      ipv6
+}
+
+// ipv6 is how the kernel should do IPv6 on an interface.
+type ipv6 int
+
+const (
+	ipv6Auto   ipv6 = iota // SLAAC
+	ipv6Static             // only the addresses it is given
+	ipv6Off
+)
+
+const (
+	// dhcpMetric is the metric of routes from DHCP on the first interface; later ones have one more each. Static
+	// routes, 0 unless they say, go first.
+	dhcpMetric = 100
+	// ipv6Metric is what the kernel makes of the metric 0 of an IPv6 route.
+	ipv6Metric = 1024
+)
+
+// planFor says how the interface with settings c and perhaps a lease should be at now. order is its position among
+// the machine's interfaces.
+func planFor(c *types.Interface, l *lease, order int, now time.Duration) plan {
+	p := plan{MTU: c.MTU}
+	switch {
+	case c.IPv6 != types.IPv6Off:
+		p.IPv6 = ipv6Auto
+	case hasIPv6(c.Addresses):
+		p.IPv6 = ipv6Static
+	default:
+		p.IPv6 = ipv6Off
+	}
+	for _, a := range c.Addresses {
+		p.Addresses = append(p.Addresses, address{Prefix: a})
+	}
+	for _, r := range c.Routes {
+		static := route{To: r.To.Masked(), Via: r.Via, Metric: r.Metric, Protocol: protocolStatic}
+		if static.To.Addr().Is6() && static.Metric == 0 {
+			static.Metric = ipv6Metric
+		}
+		p.Routes = append(p.Routes, static)
+	}
+	if l != nil && c.UseDHCP() && !l.expired(now) {
+		p.addLease(l, order, now)
+	}
+	for i := range p.Routes {
+		r := &p.Routes[i]
+		r.OnLink = r.Via.IsValid() && !r.Via.IsLinkLocalUnicast() && !slices.ContainsFunc(p.Addresses, func(a address) bool { return a.Prefix.Contains(r.Via) })
+	}
+	return p
+}
+
+func (p *plan) addLease(l *lease, order int, now time.Duration) {
+	leased := address{Prefix: l.Address}
+	if end, ok := l.ends(); ok {
+		leased.Lifetime = end - now
+	}
+	if !slices.ContainsFunc(p.Addresses, func(a address) bool { return a.Prefix == leased.Prefix }) {
+		p.Addresses = append(p.Addresses, leased)
+	}
+	for _, r := range l.Routes {
+		if r.To == l.Address.Masked() && !r.Via.IsValid() {
+			continue // comes with the address
+		}
+		p.Routes = append(p.Routes, route{To: r.To, Via: r.Via, Metric: dhcpMetric + order, Protocol: protocolDHCP})
+	}
+	if p.MTU == 0 {
+		p.MTU = l.MTU
+	}
+}

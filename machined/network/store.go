@@ -1,0 +1,52 @@
+package network
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
+)
+
+// runDir keeps what the next machined has to know to go on without a gap. It is in memory: a machine that boots starts
+// afresh.
+const runDir = "/run/coracle/network"
+
+// memory is what is kept of one interface.
+type memory struct {
+	MAC   string         `json:"mac"`
+	Lease *lease         `json:"lease,omitempty"`
+	Owned []netip.Prefix `json:"owned,omitempty"` // addresses that we put there
+}
+
+func memoryPath(dir, name string) string {
+	return filepath.Join(dir, strings.ReplaceAll(name, "/", "_")+".json")
+}
+
+// recall reads what is known of the interface. What another interface of that name left does not count.
+func recall(dir string, l link) (memory, error) {
+	b, err := os.ReadFile(memoryPath(dir, l.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return memory{MAC: l.MAC}, nil
+	}
+	var m memory
+	if err == nil {
+		err = json.Unmarshal(b, &m)
+	}
+	if err != nil || m.MAC != l.MAC {
+		return memory{MAC: l.MAC}, err
+	}
+	return m, nil
+}
+
+func (m memory) keep(dir, name string) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(memoryPath(dir, name), b, 0o600)
+}
