@@ -36,7 +36,7 @@ func Early() []byte {
 // DefaultArguments are the kernel arguments of an image that names no others. The last console is the one that
 // /dev/console is; lines at level notice (5) and above reach all of them.
 var DefaultArguments = []string{
-	"console=tty0", "console=ttyS0,115200", "loglevel=6", "printk.devkmsg=on", "panic=10",
+	"console=tty0", "console=ttyS0,115200", "loglevel=6", "printk.devkmsg=on", "panic=10", "gpt",
 }
 
 // Slot is a slot's own grub.cfg, with the kernel arguments of its build.

@@ -136,7 +136,7 @@ func partition(d *disk) (*gpt.Table, []string, error) {
 		if health.Primary != nil {
 			notes = append(notes, fmt.Sprintf("restored the partition table from its backup (%v)", health.Primary))
 		}
-		if health.Backup != nil {
+		if health.Backup != nil && !errors.Is(health.Backup, gpt.ErrMoved) {
 			notes = append(notes, fmt.Sprintf("wrote the backup of the partition table anew (%v)", health.Backup))
 		}
 	}

@@ -21,6 +21,10 @@ type Health struct {
 	Backup  error // the copy at the disk's end
 }
 
+// ErrMoved is that the backup is where the disk's end was when the table was written: the disk is larger than the
+// image that was written to it, or has grown.
+var ErrMoved = errors.New("the backup is not at the disk's end")
+
 // Good is whether both copies are what they should be.
 func (h Health) Good() bool { return h.Primary == nil && h.Backup == nil }
 
@@ -40,7 +44,7 @@ func Read(d io.ReaderAt, size int64, sectorSize int) (*Table, Health, error) {
 		backup, _, err := r.table(last)
 		switch {
 		case h.alternate != last:
-			health.Backup = fmt.Errorf("the backup belongs in sector %d, the disk's last, and not in %d", last, h.alternate)
+			health.Backup = fmt.Errorf("%w: it belongs in sector %d, the last, and not in %d", ErrMoved, last, h.alternate)
 		case err != nil:
 			health.Backup = err
 		case backup.DiskID != primary.DiskID || !slices.Equal(backup.Partitions, primary.Partitions):
@@ -59,7 +63,7 @@ func Read(d io.ReaderAt, size int64, sectorSize int) (*Table, Health, error) {
 		backup, _, err := r.table(at)
 		if err == nil {
 			if at != last {
-				health.Backup = fmt.Errorf("the backup is in sector %d and not in %d, the disk's last", at, last)
+				health.Backup = fmt.Errorf("%w: it belongs in sector %d, the last, and not in %d", ErrMoved, last, at)
 			}
 			return backup, health, nil
 		}
