@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"time"
-
-	"github.com/vishvananda/netlink"
 
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/config/types"
@@ -120,27 +117,8 @@ func (d *daemon) runKube(n *node) error {
 
 // setDummy gives the dummy interface address ip, or takes the interface away.
 func setDummy(ip netip.Addr, wanted bool) error {
-	link, err := netlink.LinkByName(services.DummyInterface)
-	_, missing := errors.AsType[netlink.LinkNotFoundError](err)
-	switch {
-	case !wanted && missing:
-		return nil
-	case !wanted && err == nil:
-		return netlink.LinkDel(link)
-	case missing:
-		link = &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: services.DummyInterface}}
-		if err := netlink.LinkAdd(link); err != nil {
-			return fmt.Errorf("make the interface %s: %w", services.DummyInterface, err)
-		}
-	case err != nil:
-		return fmt.Errorf("look for the interface %s: %w", services.DummyInterface, err)
+	if !wanted {
+		return network.RemoveDummy(services.DummyInterface)
 	}
-	address, err := netlink.ParseAddr(netip.PrefixFrom(ip, ip.BitLen()).String())
-	if err != nil {
-		return err
-	}
-	if err := netlink.AddrReplace(link, address); err != nil {
-		return fmt.Errorf("give %s the address %s: %w", services.DummyInterface, ip, err)
-	}
-	return netlink.LinkSetUp(link)
+	return network.EnsureDummy(services.DummyInterface, ip)
 }

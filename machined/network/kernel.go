@@ -220,29 +220,3 @@ func (s sysctl) apply() error {
 	}
 	return nil
 }
-
-// EnsureDummy makes a virtual interface that is always up and has the address, for a machine that no network gives
-// one. It may be called again.
-func EnsureDummy(name string, a netip.Addr) error {
-	device, err := netlink.LinkByName(name)
-	if errors.As(err, &netlink.LinkNotFoundError{}) {
-		err = netlink.LinkAdd(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: name}})
-		if errors.Is(err, unix.EOPNOTSUPP) {
-			return fmt.Errorf("make interface %s: the kernel module dummy is not loaded", name)
-		}
-		if err == nil {
-			device, err = netlink.LinkByName(name)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("make interface %s: %w", name, err)
-	}
-	p := netip.PrefixFrom(a, a.BitLen())
-	if err := netlink.AddrReplace(device, &netlink.Addr{IPNet: ipNet(p)}); err != nil {
-		return fmt.Errorf("add address %s to %s: %w", p, name, err)
-	}
-	if err := netlink.LinkSetUp(device); err != nil {
-		return fmt.Errorf("bring up %s: %w", name, err)
-	}
-	return nil
-}

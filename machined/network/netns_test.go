@@ -456,9 +456,13 @@ func TestRealDummy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer netlink.LinkDel(l)
 	have, err := addresses(l.Attrs().Index)
 	if err != nil || !slices.ContainsFunc(have, func(a address) bool { return a.Prefix == pfx("10.254.254.1/32") }) {
 		t.Errorf("%+v, %v", have, err)
+	}
+	for range 2 {
+		if err := RemoveDummy("coracle0"); err != nil {
+			t.Error(err)
+		}
 	}
 }
