@@ -25,7 +25,7 @@ current-context: x
 
 // measureBaseline boots the baseline's image. It is measured by the same code as Coracle.
 func (r *report) measureBaseline(ctx context.Context, o options) error {
-	dir, err := os.MkdirTemp("", "coracle-bench-")
+	dir, err := o.tempDir()
 	if err != nil {
 		return err
 	}

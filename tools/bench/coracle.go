@@ -40,7 +40,7 @@ func (r *report) measureCoracle(ctx context.Context, o options) error {
 }
 
 func bootCoracle(ctx context.Context, o options, memory int, idle time.Duration) (result, error) {
-	dir, err := os.MkdirTemp("", "coracle-bench-")
+	dir, err := o.tempDir()
 	if err != nil {
 		return result{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -49,6 +50,11 @@ func main() {
 		cancel()
 		os.Exit(1)
 	}
+}
+
+// tempDir makes a folder for a machine, beside the report: /tmp is in memory on some hosts, and disks are large.
+func (o options) tempDir() (string, error) {
+	return os.MkdirTemp(filepath.Dir(o.out), "bench-machine-")
 }
 
 func bench(ctx context.Context, o options) error {

@@ -66,11 +66,33 @@ type lab struct {
 func newLab(t *testing.T, size int64) *lab {
 	t.Helper()
 	img := image(t)
-	dev, err := device.Flash(t.TempDir(), img, size)
+	dev, err := device.Flash(machineDir(t), img, size)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &lab{T: t, dev: dev}
+}
+
+// machineDir is the test's machine folder, in the folder of what was built: /tmp is in memory on some hosts, and disks are
+// large. When the test fails, the logs stay.
+func machineDir(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(out(), "boottest", strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()))
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		doomed := []string{dir}
+		if t.Failed() {
+			doomed, _ = filepath.Glob(filepath.Join(dir, "*.img"))
+		}
+		for _, path := range doomed {
+			if err := os.RemoveAll(path); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return dir
 }
 
 // serverLab is a lab whose device is configured as a server.

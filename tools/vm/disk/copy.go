@@ -29,12 +29,15 @@ func Copy(path, image string, size int64) (err error) {
 	if size == 0 {
 		size = info.Size()
 	}
+	if size < info.Size() {
+		return fmt.Errorf("%s has %d bytes: more than the disk of %d bytes that it should go on", image, info.Size(), size)
+	}
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("create disk: %w", err)
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if err := copySparse(out, io.LimitReader(in, size)); err != nil {
+	if err := copySparse(out, in); err != nil {
 		return fmt.Errorf("copy %s to %s: %w", image, path, err)
 	}
 	if err := out.Truncate(size); err != nil {

@@ -172,7 +172,7 @@ func TestCopy(t *testing.T) {
 	if err := os.WriteFile(src, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, size := range []int64{0, 8 * chunk, 2*chunk + 1} {
+	for _, size := range []int64{0, 8 * chunk} {
 		if err := Copy(dst, src, size); err != nil {
 			t.Fatal(err)
 		}
@@ -183,6 +183,16 @@ func TestCopy(t *testing.T) {
 		if got, err := os.ReadFile(dst); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("size %d: the copy differs (%d bytes, %v)", size, len(got), err)
 		}
+	}
+}
+
+func TestCopyToSmallerDisk(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "src")
+	if err := os.WriteFile(src, make([]byte, 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Copy(src+".disk", src, 99); err == nil || !strings.Contains(err.Error(), "more than the disk of 99 bytes") {
+		t.Errorf("got %v", err)
 	}
 }
 
