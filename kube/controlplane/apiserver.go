@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -9,10 +10,13 @@ import (
 	"strings"
 
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 
+	"github.com/coracle-os/coracle/kube/openapi"
 	"github.com/coracle-os/coracle/kube/pki"
 )
 
@@ -44,7 +48,42 @@ func (c Config) RunAPIServer(ctx context.Context) error {
 	if errs := completed.Validate(); len(errs) > 0 {
 		return utilerrors.NewAggregate(errs)
 	}
-	return app.Run(ctx, completed)
+	return serve(ctx, completed)
+}
+
+// serve is upstream's app.Run with one difference: the OpenAPI documents of the built-in APIs are served by package openapi.
+func serve(ctx context.Context, completed options.CompletedOptions) error {
+	var err error
+	if completed.InformerName, err = cache.NewInformerName("kube-apiserver"); err != nil {
+		return err
+	}
+	config, err := app.NewConfig(completed)
+	if err != nil {
+		return err
+	}
+	generic := config.KubeAPIs.ControlPlane.Generic
+	generic.SkipOpenAPIInstallation = true
+	chainConfig, err := config.Complete()
+	if err != nil {
+		return err
+	}
+	aggregator, err := app.CreateServerChain(chainConfig)
+	if err != nil {
+		return err
+	}
+	// The chain is aggregator → kube-apiserver → apiextensions-apiserver.
+	builtIn, ok := aggregator.GenericAPIServer.NextDelegate().(*genericapiserver.GenericAPIServer)
+	if !ok {
+		return errors.New("the server chain of kube-apiserver is not what it was")
+	}
+	openapi.Install(builtIn.Handler.NonGoRestfulMux, builtIn.Handler.GoRestfulContainer, generic.OpenAPIConfig, generic.OpenAPIV3Config)
+	prepared, err := aggregator.PrepareRun()
+	if err != nil {
+		return err
+	}
+	// The definitions of all types were needed to install the APIs; whoever builds a document computes them again.
+	generic.OpenAPIV3Config.Definitions = nil
+	return prepared.Run(ctx)
 }
 
 func (c Config) apiServerFlags(authentication string) []string {

@@ -8,7 +8,7 @@ import (
 	apiserver "k8s.io/apiserver/pkg/apis/apiserver/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/coracle-os/coracle/kube/pki"
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // anonymousPaths are what a client without credentials may ask: whether the server lives, as load balancers do.
@@ -28,5 +28,5 @@ func (c Config) writeAuthentication() (string, error) {
 		return "", fmt.Errorf("encode the authentication configuration: %w", err)
 	}
 	path := filepath.Join(c.RunDir, "authentication.yaml")
-	return path, pki.WriteFile(path, data, 0o600)
+	return path, atomicfile.Write(path, data, 0o600)
 }

@@ -13,6 +13,8 @@ import (
 	"math/big"
 	"os"
 	"time"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // epoch is where the validity of every certificate begins: a clock that was never set does not lock anybody out.
@@ -76,7 +78,7 @@ func openAuthority(certPath, keyPath, commonName string, fresh bool, now time.Ti
 	if err != nil {
 		return nil, fmt.Errorf("sign certificate of %s: %w", commonName, err)
 	}
-	if err := WriteFile(certPath, encodeCert(der), 0o644); err != nil {
+	if err := atomicfile.Write(certPath, encodeCert(der), 0o644); err != nil {
 		return nil, err
 	}
 	cert, certPEM, err = readCert(certPath)

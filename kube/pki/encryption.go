@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiserver "k8s.io/apiserver/pkg/apis/apiserver/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // secretboxKeySize is that of XSalsa20-Poly1305. Secretbox is chosen over AES-GCM because its random nonce is long enough
@@ -43,7 +45,7 @@ func ensureEncryption(path string, fresh bool) error {
 	if err != nil {
 		return fmt.Errorf("encode the encryption configuration: %w", err)
 	}
-	return WriteFile(path, data, 0o600)
+	return atomicfile.Write(path, data, 0o600)
 }
 
 // checkEncryption reports a file that does not hold a usable key, such as one torn by a failing disk.

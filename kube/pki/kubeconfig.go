@@ -1,16 +1,17 @@
 package pki
 
 import (
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"strconv"
 
-	"crypto/x509"
-
 	"k8s.io/client-go/tools/clientcmd"
 	api "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // writeKubeconfigs writes the kubeconfigs of this process's own clients. They name files, which client-go reloads.
@@ -24,7 +25,7 @@ func (p *PKI) writeKubeconfigs() error {
 		if err != nil {
 			return fmt.Errorf("encode kubeconfig of %s: %w", name, err)
 		}
-		if err := WriteFile(p.Kubeconfig(name), data, 0o600); err != nil {
+		if err := atomicfile.Write(p.Kubeconfig(name), data, 0o600); err != nil {
 			return err
 		}
 	}
@@ -57,7 +58,7 @@ func (p *PKI) ensureAdminKubeconfig() error {
 		return fmt.Errorf("encode the admin kubeconfig: %w", err)
 	}
 	slog.Info("admin kubeconfig written", "file", path, "server", server)
-	return WriteFile(path, data, 0o600)
+	return atomicfile.Write(path, data, 0o600)
 }
 
 func (p *PKI) adminIsGood(path, server string, l leaf) bool {

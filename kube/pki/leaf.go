@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // leaf describes a certificate that is wanted.
@@ -42,7 +44,7 @@ func (l leaf) ensure(dir string, now time.Time) (issued bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return true, WriteFile(certPath, data, 0o644)
+	return true, atomicfile.Write(certPath, data, 0o644)
 }
 
 func (l leaf) sign(public crypto.PublicKey, now time.Time) ([]byte, error) {

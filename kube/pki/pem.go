@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 const (
@@ -48,7 +50,7 @@ func newKey(path string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, WriteFile(path, data, 0o600)
+	return key, atomicfile.Write(path, data, 0o600)
 }
 
 func readKey(path string) (crypto.Signer, error) {

@@ -242,6 +242,7 @@ func TestControlPlane(t *testing.T) {
 		create(ctx, t, p)
 		testEndpoint(ctx, t, p, settings)
 	})
+	t.Run("openapi", func(t *testing.T) { testOpenAPI(ctx, t, p) })
 	ca, err := os.ReadFile(filepath.Join(testPaths(dir).pkiState(), "cluster-ca.crt"))
 	if err != nil {
 		t.Fatal(err)
@@ -351,6 +352,37 @@ func testAnonymous(t *testing.T, settings control.Settings) {
 		if response.StatusCode != want {
 			t.Errorf("%s: %s, want %d", path, response.Status, want)
 		}
+	}
+}
+
+// testOpenAPI: the documents, built when they are asked for, pass the aggregator, and custom resources are in them too.
+func testOpenAPI(ctx context.Context, t *testing.T, p *plane) {
+	t.Helper()
+	get := func(path, accept string) ([]byte, error) {
+		return p.client.Discovery().RESTClient().Get().AbsPath(path).SetHeader("Accept", accept).DoRaw(ctx)
+	}
+	const protobuf = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
+	for path, accept := range map[string]string{"/openapi/v3/apis/apps/v1": "application/json", "/openapi/v3/api/v1": protobuf, "/openapi/v2": "application/json"} {
+		document, err := get(path, accept)
+		if err != nil || !bytes.Contains(document, []byte("io.k8s.api.core.v1.PodSpec")) {
+			t.Errorf("%s has %d bytes without PodSpec (%v)", path, len(document), err)
+		}
+	}
+	definition := `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"boats.sea.example"},"spec":{
+		"group":"sea.example","scope":"Namespaced","names":{"plural":"boats","singular":"boat","kind":"Boat"},"versions":[{"name":"v1",
+		"served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object","properties":{"oars":{"type":"integer"}}}}}]}}`
+	crds := "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+	if err := p.client.Discovery().RESTClient().Post().AbsPath(crds).Body([]byte(definition)).Do(ctx).Error(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/openapi/v3/apis/sea.example/v1", "/openapi/v2"} {
+		p.eventually("the custom resource in "+path, 30*time.Second, func() error {
+			document, err := get(path, "application/json")
+			if err == nil && !bytes.Contains(document, []byte("oars")) {
+				err = errors.New("it is not there yet")
+			}
+			return err
+		})
 	}
 }
 

@@ -23,18 +23,23 @@ func TestParseSettings(t *testing.T) {
 		change func(fields map[string]any)
 		want   string // in the error; "": none
 	}{
-		"good":               {func(map[string]any) {}, ""},
-		"labels and taints":  {func(f map[string]any) { f["nodeTaints"] = []string{"a=b:NoSchedule"}; f["nodeLabels"] = map[string]string{"x/y": "z"} }, ""},
-		"unknown field":      {func(f map[string]any) { f["nodeNmae"] = "x" }, "nodeNmae"},
-		"unknown role":       {func(f map[string]any) { f["role"] = "boss" }, `role: "boss" is not one of server`},
-		"bad name":           {func(f map[string]any) { f["nodeName"] = "Edge 1" }, "nodeName"},
-		"no address":         {func(f map[string]any) { f["nodeIPs"] = []string{} }, "nodeIPs"},
-		"bad address":        {func(f map[string]any) { f["nodeIPs"] = []string{"192.0.2"} }, "nodeIPs"},
-		"port":               {func(f map[string]any) { f["apiPort"] = 0 }, "apiPort"},
-		"overlap":            {func(f map[string]any) { f["podCIDR"] = "10.0.0.0/8" }, "overlaps"},
-		"DNS outside":        {func(f map[string]any) { f["clusterDNS"] = "10.44.0.10" }, "clusterDNS"},
-		"datastore":          {func(f map[string]any) { f["datastore"] = map[string]any{"kind": "floppy"} }, "datastore.kind"},
-		"ephemeral":          {func(f map[string]any) { f["datastore"] = map[string]any{"kind": "sqlite", "ephemeral": []string{"pods"}} }, "datastore.ephemeral"},
+		"good": {func(map[string]any) {}, ""},
+		"labels and taints": {func(f map[string]any) {
+			f["nodeTaints"] = []string{"a=b:NoSchedule"}
+			f["nodeLabels"] = map[string]string{"x/y": "z"}
+		}, ""},
+		"unknown field": {func(f map[string]any) { f["nodeNmae"] = "x" }, "nodeNmae"},
+		"unknown role":  {func(f map[string]any) { f["role"] = "boss" }, `role: "boss" is not one of server`},
+		"bad name":      {func(f map[string]any) { f["nodeName"] = "Edge 1" }, "nodeName"},
+		"no address":    {func(f map[string]any) { f["nodeIPs"] = []string{} }, "nodeIPs"},
+		"bad address":   {func(f map[string]any) { f["nodeIPs"] = []string{"192.0.2"} }, "nodeIPs"},
+		"port":          {func(f map[string]any) { f["apiPort"] = 0 }, "apiPort"},
+		"overlap":       {func(f map[string]any) { f["podCIDR"] = "10.0.0.0/8" }, "overlaps"},
+		"DNS outside":   {func(f map[string]any) { f["clusterDNS"] = "10.44.0.10" }, "clusterDNS"},
+		"datastore":     {func(f map[string]any) { f["datastore"] = map[string]any{"kind": "floppy"} }, "datastore.kind"},
+		"ephemeral": {func(f map[string]any) {
+			f["datastore"] = map[string]any{"kind": "sqlite", "ephemeral": []string{"pods"}}
+		}, "datastore.ephemeral"},
 		"flannel":            {func(f map[string]any) { f["flannel"] = map[string]any{"backend": "carrier-pigeon"} }, "flannel.backend"},
 		"taint":              {func(f map[string]any) { f["nodeTaints"] = []string{"a=b:Maybe"} }, "nodeTaints"},
 		"label":              {func(f map[string]any) { f["nodeLabels"] = map[string]string{"a b": "c"} }, "nodeLabels"},
