@@ -78,7 +78,7 @@ func TestPodOutlivesContainerd(t *testing.T) {
 	stop := serve(t, config)
 	defer func() { stop() }()
 	c := connect(t, config.Socket)
-	if err := images.Import(t.Context(), config.Socket, []string{archives, dir + "/absent"}); err == nil || !strings.Contains(err.Error(), "broken.tar") {
+	if err := images.Import(t.Context(), config.Socket, []string{archives, dir + "/absent"}, images.All); err == nil || !strings.Contains(err.Error(), "broken.tar") {
 		t.Errorf("import: %v, want an error about broken.tar", err)
 	}
 	if err := os.Remove(filepath.Join(archives, "broken.tar")); err != nil {
@@ -104,13 +104,13 @@ func TestPodOutlivesContainerd(t *testing.T) {
 	}
 	c.wantPinned(t, firstID)
 	start := time.Now()
-	if err := images.Import(t.Context(), config.Socket, []string{archives}); err != nil {
+	if err := images.Import(t.Context(), config.Socket, []string{archives}, images.All); err != nil {
 		t.Error(err)
 	}
 	t.Logf("second import: %s", time.Since(start))
 
 	secondID := writeImage(t, filepath.Join(archives, "pause.tar"), program, "two")
-	if err := images.Import(t.Context(), config.Socket, []string{archives}); err != nil {
+	if err := images.Import(t.Context(), config.Socket, []string{archives}, images.All); err != nil {
 		t.Error(err)
 	}
 	c.wantPinned(t, secondID)

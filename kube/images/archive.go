@@ -39,6 +39,7 @@ func isArchive(name string) bool {
 // archive is an OCI image layout in a tar file.
 type archive struct {
 	path   string
+	size   int64 // bytes
 	images []image
 }
 

@@ -134,12 +134,12 @@ func TestScan(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "broken.tar")) || strings.Contains(err.Error(), "hidden") {
 		t.Errorf("error %v should be about broken.tar only", err)
 	}
-	pauseFirst(archives)
+	inOrder(archives)
 	var order []string
 	for _, a := range archives {
 		order = append(order, filepath.Base(a.path))
 	}
-	if got, want := strings.Join(order, " "), "c.tar.gz a.tar b.tar.zst"; got != want {
+	if got, want := strings.Join(order, " "), "c.tar.gz b.tar.zst a.tar"; got != want {
 		t.Errorf("order %q, want %q", got, want)
 	}
 }

@@ -5,11 +5,13 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,10 +43,17 @@ const (
 	labelFrom    = "coracle.dev/imported-from"
 )
 
-// Import brings every archive (*.tar, *.tar.gz, *.tgz, *.tar.zst) in dirs into containerd, unless the same image is
-// there already: Pause first, because every pod waits for it, then by path. An archive that cannot be imported does not
-// stop the others; the error has all of them, each with its path. A folder that does not exist is no error.
-func Import(ctx context.Context, socket string, dirs []string) error {
+// Small is the size of archives, in bytes, that are worth importing before anything else when a machine starts: a second's
+// work even on a slow one.
+const Small = 8 << 20
+
+// All is for [Import] when archives of any size are wanted.
+const All = math.MaxInt64
+
+// Import brings every archive (*.tar, *.tar.gz, *.tgz, *.tar.zst) of at most largest bytes in dirs into containerd, unless
+// the same image is there already: Pause first, because every pod waits for it, then by size. An archive that cannot be
+// imported does not stop the others; the error has all of them, each with its path. A folder that does not exist is no error.
+func Import(ctx context.Context, socket string, dirs []string, largest int64) error {
 	client, err := containerd.New(socket, containerd.WithDefaultNamespace(namespace))
 	if err != nil {
 		return fmt.Errorf("import images: connect to containerd: %w", err)
@@ -69,10 +78,13 @@ func Import(ctx context.Context, socket string, dirs []string) error {
 		errs = append(errs, err)
 		archives = append(archives, found...)
 	}
-	pauseFirst(archives)
+	inOrder(archives)
 	for _, a := range archives {
 		if ctx.Err() != nil {
 			return fmt.Errorf("import images: %w", ctx.Err())
+		}
+		if a.size > largest && !a.hasPause() {
+			continue
 		}
 		if err := imp.archive(ctx, a); err != nil {
 			errs = append(errs, fmt.Errorf("import images of %s: %w", a.path, err))
@@ -104,25 +116,27 @@ func scan(dir string, platform platforms.Matcher) ([]archive, error) {
 			errs = append(errs, fmt.Errorf("image archive %s: %w", filepath.Join(dir, e.Name()), err))
 			continue
 		}
+		if info, err := e.Info(); err == nil {
+			a.size = info.Size()
+		}
 		archives = append(archives, a)
 	}
 	return archives, errors.Join(errs...)
 }
 
-func pauseFirst(archives []archive) {
-	has := func(a archive) bool {
-		return slices.ContainsFunc(a.images, func(i image) bool { return i.name == Pause })
-	}
-	slices.SortStableFunc(archives, func(a, b archive) int {
-		switch {
-		case has(a) && !has(b):
+// inOrder sorts archives: the one with Pause, then the small before the large.
+func inOrder(archives []archive) {
+	rank := func(a archive) int64 {
+		if a.hasPause() {
 			return -1
-		case has(b) && !has(a):
-			return 1
-		default:
-			return 0
 		}
-	})
+		return a.size
+	}
+	slices.SortStableFunc(archives, func(a, b archive) int { return cmp.Compare(rank(a), rank(b)) })
+}
+
+func (a archive) hasPause() bool {
+	return slices.ContainsFunc(a.images, func(i image) bool { return i.name == Pause })
 }
 
 type importer struct {

@@ -54,6 +54,12 @@ func TestKubeletConfigurationIsValid(t *testing.T) {
 	}
 }
 
+func TestProxyOptionsAreValid(t *testing.T) {
+	if _, err := testConfig(t).proxyOptions(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestGate(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

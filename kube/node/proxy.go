@@ -22,17 +22,8 @@ func (c Config) RunProxy(ctx context.Context, waitForNode func(context.Context, 
 	if err != nil {
 		return err
 	}
-	opts := app.NewOptions()
-	flags := pflag.NewFlagSet("kube-proxy", pflag.ContinueOnError)
-	flags.SetNormalizeFunc(flag.WordSepNormalizeFunc)
-	opts.AddFlags(flags)
-	if err := flags.Parse(c.proxyFlags()); err != nil {
-		return fmt.Errorf("flags of kube-proxy: %w", err)
-	}
-	if err := opts.Complete(flags); err != nil {
-		return err
-	}
-	if err := opts.Validate(); err != nil {
+	opts, err := c.proxyOptions()
+	if err != nil {
 		return err
 	}
 	// Upstream's Run does not return when its context ends, so it is left behind.
@@ -44,6 +35,21 @@ func (c Config) RunProxy(ctx context.Context, waitForNode func(context.Context, 
 	case err := <-ended:
 		return err
 	}
+}
+
+// proxyOptions are upstream's, complete and valid.
+func (c Config) proxyOptions() (*app.Options, error) {
+	opts := app.NewOptions()
+	flags := pflag.NewFlagSet("kube-proxy", pflag.ContinueOnError)
+	flags.SetNormalizeFunc(flag.WordSepNormalizeFunc)
+	opts.AddFlags(flags)
+	if err := flags.Parse(c.proxyFlags()); err != nil {
+		return nil, fmt.Errorf("flags of kube-proxy: %w", err)
+	}
+	if err := opts.Complete(flags); err != nil {
+		return nil, err
+	}
+	return opts, opts.Validate()
 }
 
 func (c Config) proxyFlags() []string {
@@ -58,8 +64,10 @@ func (c Config) proxyFlags() []string {
 		"--conntrack-max-per-core=0",
 		"--conntrack-tcp-timeout-established=0s",
 		"--conntrack-tcp-timeout-close-wait=0s",
-		"--healthz-port=0",
-		"--metrics-port=0", // in the apiserver's metrics
+		// Its metrics are in the apiserver's too, but it insists on a port.
+		"--healthz-bind-address=127.0.0.1:10256",
+		"--metrics-bind-address=127.0.0.1:10249",
+		"--profiling=false",
 		"--oom-score-adj=" + strconv.Itoa(OOMScoreAdj),
 	}
 }

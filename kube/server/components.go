@@ -23,8 +23,8 @@ const kubeletName = "kubelet"
 
 // ControlPlane is the control plane's components, in start order.
 //
-// The apiserver is the longest part of a start. What needs it only later runs meanwhile: containerd, the import of images
-// and the kubelet, whose requests wait at the gate.
+// The apiserver is the longest part of a start. What needs it only later runs meanwhile: containerd, the import of small
+// images and the kubelet, whose requests wait at the gate.
 func (s *Server) ControlPlane() []component.Component {
 	return []component.Component{
 		{Name: "certificates", Run: s.pki.Run},
@@ -46,14 +46,19 @@ func (s *Server) Components() []component.Component {
 	list := []component.Component{{
 		Name: "containerd", Run: s.runContainerd, Ready: s.containerdReady, StopTimeout: 10 * time.Second,
 	}, {
-		Name: "images", After: []string{"containerd"}, Run: s.importImages, OneShot: true, Optional: true,
+		Name: "small-images", After: []string{"containerd"}, Run: s.importImages(images.Small), OneShot: true, Optional: true,
 	}}
 	list = append(list, s.ControlPlane()...)
 	return append(list,
+		// A large image keeps processor and disk busy for a while when it is unpacked, at a machine's first start. Nothing of
+		// the start needs one, so the apiserver goes first.
+		component.Component{
+			Name: "images", After: []string{"small-images", "kube-apiserver"}, Run: s.importImages(images.All), OneShot: true, Optional: true,
+		},
 		component.Component{Name: "kube-proxy", After: []string{"kube-apiserver"}, Run: s.runProxy},
 		component.Component{Name: "flannel", Run: s.runFlannel(flannelReady.set), Ready: flannelReady.ready},
-		component.Component{Name: "addons", After: []string{"kube-apiserver"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
-		component.Component{Name: kubeletName, After: []string{"images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady},
+		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
+		component.Component{Name: kubeletName, After: []string{"small-images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady},
 	)
 }
 
@@ -78,14 +83,23 @@ func (s *Server) runContainerd(ctx context.Context) error {
 	return containerd.Run(ctx, s.paths.Containerd)
 }
 
+// containerdReady looks whether the socket is served before it asks: gRPC logs each refused connection.
 func (s *Server) containerdReady(ctx context.Context) error {
+	connection, err := net.Dial("unix", s.paths.Containerd.Socket)
+	if err != nil {
+		return err
+	}
+	_ = connection.Close()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return containerd.Ready(ctx, s.paths.Containerd.Socket)
 }
 
-func (s *Server) importImages(ctx context.Context) error {
-	return images.Import(ctx, s.paths.Containerd.Socket, s.settings.ImageDirs)
+// importImages imports the archives of at most largest bytes that are not there yet.
+func (s *Server) importImages(largest int64) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return images.Import(ctx, s.paths.Containerd.Socket, s.settings.ImageDirs, largest)
+	}
 }
 
 func (s *Server) runProxy(ctx context.Context) error {
