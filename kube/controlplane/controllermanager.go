@@ -42,6 +42,7 @@ func (c Config) controllerManagerFlags() []string {
 		// Its metrics are in the apiserver's: the registry is that of the process.
 		"--secure-port=0",
 		"--profiling=false",
+		"--flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins", // as the kubelet: upstream's is read-only here
 		"--kube-api-qps=100",
 		"--kube-api-burst=200",
 	}
