@@ -159,7 +159,7 @@ func TestGone(t *testing.T) {
 		record("example.org/app:1", medium, digestB, "pinned"),
 		record("example.org/pulled:1", "", digestB, "pinned"),
 	}
-	archives := []archive{{"pause.tar", []image{{Pause, ocispec.Descriptor{Digest: digestA}}}}}
+	archives := []archive{{path: "pause.tar", images: []image{{Pause, ocispec.Descriptor{Digest: digestA}}}}}
 	for _, tc := range []struct {
 		name string
 		dirs []string
