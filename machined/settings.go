@@ -118,10 +118,10 @@ func openLogDevice(path string) (*os.File, error) {
 // configureWatchdog passes the timeout on to init, which has the watchdog.
 func (d *daemon) configureWatchdog(context.Context) error {
 	c, configured := d.current()
-	if timeout := time.Duration(c.Machine.Watchdog.Timeout); configured && timeout != control.WatchdogDefault {
-		return d.tellInit(fmt.Sprintf("%s %d", control.Watchdog, timeout/time.Second))
+	if !configured {
+		return nil
 	}
-	return nil
+	return d.tellInit(fmt.Sprintf("%s %d", control.Watchdog, time.Duration(c.Machine.Watchdog.Timeout)/time.Second))
 }
 
 // tellInit sends a message on the line to init.

@@ -14,8 +14,8 @@ const (
 	Poweroff = "poweroff" // shut down in order and power off
 )
 
-// Watchdog is followed by a space and a decimal number of seconds: the watchdog's timeout, 0 to turn it off. Said when the
-// machine config wants another one than [WatchdogDefault].
+// Watchdog is followed by a space and a decimal number of seconds: the watchdog's timeout, 0 to turn it off. Said as soon as
+// there is a machine config.
 const Watchdog = "watchdog"
 
 // WatchdogDefault is the timeout unless machined says otherwise.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -179,8 +180,9 @@ func TestListen(t *testing.T) {
 	h := newHealth(func() time.Time { return now })
 	now = now.Add(time.Hour)
 	requests := make(chan request, 1)
-	s := newSupervisor(nil, h, requests)
-	for _, word := range []string{"nonsense", control.Healthy, control.Poweroff, control.Reboot} {
+	var timeouts []int
+	s := newSupervisor(nil, h, func(seconds int) { timeouts = append(timeouts, seconds) }, requests)
+	for _, word := range []string{"nonsense", "watchdog", "watchdog -1", "watchdog 15", "watchdog 0", control.Healthy, control.Poweroff, control.Reboot} {
 		unix.Write(pair[1], []byte(word))
 	}
 	unix.Close(pair[1])
@@ -189,6 +191,9 @@ func TestListen(t *testing.T) {
 	s.listen(line)
 	if !h.ok() {
 		t.Error("healthy was not heard")
+	}
+	if !slices.Equal(timeouts, []int{15, 0}) {
+		t.Errorf("heard of watchdog timeouts %v, want 15 and 0 s", timeouts)
 	}
 	if r := <-requests; r.action != powerOff {
 		t.Errorf("asked to %v, want power off: the first counts", r.action)

@@ -49,15 +49,15 @@ func main() {
 	children := newReaper()
 	guard("reaper", children.run)
 	health := newHealth(time.Now)
-	machined := newSupervisor(children, health, requests)
-	guard("supervisor", machined.run)
 	dir, err := modules.Dir()
 	if err != nil {
 		kmsg.Error(component, "%v", err)
 	}
 	loader := modules.Open(dir)
-	guard("devices", func() { watchDevices(loader, requests) })
 	dog := newWatchdog(health, loader)
+	machined := newSupervisor(children, health, dog.setTimeout, requests)
+	guard("supervisor", machined.run)
+	guard("devices", func() { watchDevices(loader, requests) })
 	guard("watchdog", dog.run)
 
 	shutdown(<-requests, machined, dog)

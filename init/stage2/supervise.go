@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -26,6 +28,7 @@ var environment = []string{"PATH=/usr/sbin:/usr/bin", "HOME=/"}
 type supervisor struct {
 	children *reaper
 	health   *health
+	watchdog func(seconds int) // sets its timeout
 	requests chan<- request
 
 	stop    chan struct{} // closed: end machined and do not start it again
@@ -33,9 +36,9 @@ type supervisor struct {
 	once    sync.Once
 }
 
-func newSupervisor(children *reaper, health *health, requests chan<- request) *supervisor {
+func newSupervisor(children *reaper, health *health, watchdog func(seconds int), requests chan<- request) *supervisor {
 	return &supervisor{
-		children: children, health: health, requests: requests,
+		children: children, health: health, watchdog: watchdog, requests: requests,
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -170,15 +173,22 @@ func (s *supervisor) listen(line *os.File) {
 		if err != nil || n == 0 {
 			return
 		}
-		switch word := string(buf[:n]); word {
+		switch word, argument, _ := strings.Cut(string(buf[:n]), " "); word {
 		case control.Healthy:
 			s.health.healthy()
 		case control.Reboot:
 			ask(s.requests, request{restart, "machined asked for it"})
 		case control.Poweroff:
 			ask(s.requests, request{powerOff, "machined asked for it"})
+		case control.Watchdog:
+			seconds, err := strconv.ParseUint(argument, 10, 16)
+			if err != nil {
+				kmsg.Error(component, "machined wants the watchdog at %q: %v", argument, err)
+				continue
+			}
+			s.watchdog(int(seconds))
 		default:
-			kmsg.Error(component, "machined said %q, which means nothing", word)
+			kmsg.Error(component, "machined said %q, which means nothing", buf[:n])
 		}
 	}
 }

@@ -10,14 +10,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/coracle-os/coracle/init/control"
 	"github.com/coracle-os/coracle/init/kmsg"
 	"github.com/coracle-os/coracle/init/modules"
 )
 
 const (
 	watchdogDevice = "/dev/watchdog0"
-	// watchdogTimeout is asked of the hardware in seconds; it may have less: a Raspberry Pi's 15 at most.
-	watchdogTimeout = 60
 	// softdogAfter is when the kernel's own watchdog is taken, if no hardware's has appeared. It cannot help when the
 	// kernel itself hangs.
 	softdogAfter = 30 * time.Second
@@ -36,14 +35,15 @@ type watchdog struct {
 
 	mu       sync.Mutex
 	device   *os.File
-	timeout  int // seconds
+	wanted   int // seconds, asked of the hardware, which may have less: a Raspberry Pi's 15 at most; 0: no watchdog
+	timeout  int // seconds, what the hardware has
 	softdog  bool
 	hungry   bool      // was not fed the last time
 	shutdown time.Time // when a shutdown must be over; zero while there is none
 }
 
 func newWatchdog(health *health, loader *modules.Loader) *watchdog {
-	return &watchdog{health: health, loader: loader, began: time.Now()}
+	return &watchdog{health: health, loader: loader, began: time.Now(), wanted: int(control.WatchdogDefault / time.Second)}
 }
 
 func (w *watchdog) run() {
@@ -56,6 +56,9 @@ func (w *watchdog) run() {
 func (w *watchdog) turn(now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.wanted == 0 {
+		return longestFeed
+	}
 	if w.device == nil {
 		if err := w.open(); errors.Is(err, os.ErrNotExist) && !w.softdog && now.Sub(w.began) >= softdogAfter {
 			w.softdog = true
@@ -108,18 +111,47 @@ func (w *watchdog) open() error {
 	if err != nil {
 		return err
 	}
-	fd := int(f.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.WDIOC_SETTIMEOUT, watchdogTimeout); err != nil {
+	w.device = f
+	w.applyTimeout()
+	return nil
+}
+
+func (w *watchdog) applyTimeout() {
+	fd := int(w.device.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.WDIOC_SETTIMEOUT, w.wanted); err != nil {
 		kmsg.Info(component, "set the watchdog's timeout: %v", err) // It keeps its own.
 	}
-	w.timeout = watchdogTimeout
+	w.timeout = w.wanted
 	if n, err := unix.IoctlGetInt(fd, unix.WDIOC_GETTIMEOUT); err == nil && n > 0 {
 		w.timeout = n
 	}
-	w.device = f
 	name, _ := os.ReadFile("/sys/class/watchdog/watchdog0/identity")
 	kmsg.Info(component, "watchdog %s, %d s", strings.TrimSpace(string(name)), w.timeout)
-	return nil
+}
+
+// setTimeout is called when machined says which timeout in seconds the machine config wants; 0 turns the watchdog off.
+func (w *watchdog) setTimeout(seconds int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if seconds == w.wanted {
+		return
+	}
+	w.wanted = seconds
+	switch {
+	case w.device == nil:
+	case seconds == 0:
+		w.disarm()
+		kmsg.Notice(component, "the watchdog is off, as the machine config says")
+	default:
+		w.applyTimeout()
+	}
+}
+
+// disarm stops the device: that is what the letter V means to the driver, followed by a close.
+func (w *watchdog) disarm() {
+	w.device.Write([]byte("V"))
+	w.device.Close()
+	w.device = nil
 }
 
 func (w *watchdog) feed() {
@@ -136,8 +168,7 @@ func (w *watchdog) beginShutdown(limit time.Duration) {
 }
 
 // last is called right before the machine goes down. For a restart the watchdog stays armed, fed a last time: it covers
-// what firmware and kernel do until init opens it again. A machine that is switched off must not be woken by it:
-// the letter V stops it.
+// what firmware and kernel do until init opens it again. A machine that is switched off must not be woken by it.
 func (w *watchdog) last(a action) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -145,10 +176,8 @@ func (w *watchdog) last(a action) {
 		return
 	}
 	if a == powerOff {
-		w.device.Write([]byte("V"))
-		w.device.Close()
-		w.device = nil
-		w.softdog, w.began = true, time.Now() // No other is opened.
+		w.disarm()
+		w.wanted = 0 // no other is opened
 		return
 	}
 	w.feed()

@@ -49,3 +49,20 @@ func TestLast(t *testing.T) {
 	}
 	newWatchdog(nil, nil).last(powerOff) // Without a device.
 }
+
+// TestWatchdogOff: a watchdog that the config turns off is stopped, not starved, and is not opened again.
+func TestWatchdogOff(t *testing.T) {
+	f, err := os.Create(t.TempDir() + "/watchdog")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWatchdog(newHealth(time.Now), nil)
+	w.device = f
+	w.setTimeout(0)
+	if got, _ := os.ReadFile(f.Name()); string(got) != "V" || w.device != nil {
+		t.Errorf("wrote %q, device %v: want V and none", got, w.device)
+	}
+	if w.turn(time.Now().Add(time.Hour)); w.device != nil || w.softdog {
+		t.Error("a watchdog was taken again")
+	}
+}
