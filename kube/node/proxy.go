@@ -14,11 +14,13 @@ import (
 	"github.com/coracle-os/coracle/kube/pki"
 )
 
-// RunProxy runs kube-proxy until ctx is cancelled; its rules stay. waitForNode waits until the
-// Node object satisfies a condition: kube-proxy ends the process when the node's addresses change, so it starts only once
-// the kubelet has written those of the machine.
-func (c Config) RunProxy(ctx context.Context, waitForNode func(context.Context, func(*corev1.Node) bool) error) error {
-	err := waitForNode(ctx, func(node *corev1.Node) bool { return hasAddresses(node, c.Settings.NodeIPs) })
+// WaitForNode waits until this machine's Node object exists and satisfies a condition.
+type WaitForNode func(ctx context.Context, condition func(*corev1.Node) bool) error
+
+// RunProxy runs kube-proxy until ctx is cancelled; its rules stay. It ends the process when the node's addresses change,
+// so it starts only once the kubelet has written those of the machine.
+func (c Config) RunProxy(ctx context.Context, wait WaitForNode) error {
+	err := wait(ctx, func(node *corev1.Node) bool { return hasAddresses(node, c.Settings.NodeIPs) })
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ func (s *Server) Components() []component.Component {
 		component.Component{
 			Name: "images", After: []string{"small-images", "kube-apiserver"}, Run: s.importImages(images.All), OneShot: true, Optional: true,
 		},
+		component.Component{Name: "node-role", After: []string{"kube-apiserver"}, Run: s.labelRole, OneShot: true, Optional: true},
 		component.Component{Name: "kube-proxy", After: []string{"kube-apiserver"}, Run: s.runProxy},
 		component.Component{Name: "flannel", Run: s.runFlannel(flannelReady.set), Ready: flannelReady.ready},
 		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
@@ -104,6 +105,10 @@ func (s *Server) importImages(largest int64) func(context.Context) error {
 
 func (s *Server) runProxy(ctx context.Context) error {
 	return s.node.RunProxy(ctx, s.cluster.WaitForNode)
+}
+
+func (s *Server) labelRole(ctx context.Context) error {
+	return s.node.LabelRole(ctx, s.client, s.cluster.WaitForNode)
 }
 
 func (s *Server) runFlannel(ready func()) func(context.Context) error {
