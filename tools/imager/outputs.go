@@ -24,7 +24,7 @@ var parts = []string{"root.img", "root.verity", "initrd", "slot.img"}
 
 // writeDigests lists everything that was made, in coracle-ARCH.digests.json.
 func (b *builder) writeDigests(context.Context) (string, error) {
-	if err := b.writeRecords(); err != nil {
+	if err := b.publishRecords(); err != nil {
 		return "", err
 	}
 	var names []string // what is made of others comes after them
@@ -43,7 +43,7 @@ func (b *builder) writeDigests(context.Context) (string, error) {
 	for _, part := range parts {
 		names = append(names, b.inWork(part))
 	}
-	for _, ending := range []string{".yml", ".img", ".img.zst"} {
+	for _, ending := range []string{".yml", ".spdx.json", ".img", ".img.zst"} {
 		names = append(names, b.path(ending))
 	}
 	for _, name := range names {
@@ -62,15 +62,6 @@ func (b *builder) writeDigests(context.Context) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%d files", len(b.outputs)), os.WriteFile(b.path(".digests.json"), append(text, '\n'), 0o644)
-}
-
-// writeRecords puts what is in the image beside the image.
-func (b *builder) writeRecords() error {
-	text, err := b.resolve()
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(b.path(".yml"), text, 0o644)
 }
 
 func digestAndSize(name string) ([]byte, int64, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -171,13 +170,4 @@ func (b *builder) layRelease(context.Context) error {
 	osRelease := fmt.Sprintf("NAME=Coracle\nID=coracle\nVERSION_ID=%q\nPRETTY_NAME=\"Coracle %s (Kubernetes %s)\"\n",
 		b.source.Version, b.source.Version, b.source.Kubernetes)
 	return b.root.Write("/usr/lib/os-release", []byte(osRelease), 0o644)
-}
-
-// layRecords writes what is in the image into the image.
-func (b *builder) layRecords(context.Context) error {
-	resolved, err := b.resolve()
-	if err != nil {
-		return err
-	}
-	return b.root.Write(path.Join(path.Dir(release.Path), "image.yml"), resolved, 0o644)
 }

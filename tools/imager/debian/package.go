@@ -27,6 +27,7 @@ type Package struct {
 	SHA256        string // hex, of the .deb; from the signed index
 	Depends       string
 	Root          string // folder with the package's files
+	Distribution  string // debian; a package of the build host may be another's, such as ubuntu
 }
 
 // Packages downloads and unpacks the newest version of each named package, without what they depend on.
@@ -151,7 +152,7 @@ func (a *Archive) get(ctx context.Context, specs []string) ([]Package, error) {
 func parsePackage(s map[string]string) Package {
 	p := Package{
 		Name: s["package"], Version: s["version"], Arch: s["architecture"], SHA256: s["sha256"], Depends: s["depends"],
-		Source: s["package"], SourceVersion: s["version"],
+		Source: s["package"], SourceVersion: s["version"], Distribution: "debian",
 	}
 	if source := s["source"]; source != "" {
 		p.Source = source

@@ -64,7 +64,7 @@ type Package struct {
 type Program struct {
 	Path    string   `yaml:"path"`           // in the root
 	Package string   `yaml:"package"`        // import path, or ./folder
-	CGO     bool     `yaml:"cgo,omitempty"`  // link statically with C libraries of the build host
+	CGO     []string `yaml:"cgo,omitempty"`  // packages of the build host with C libraries, linked statically
 	Tags    []string `yaml:"tags,omitempty"` // build tags besides those of all programs
 }
 

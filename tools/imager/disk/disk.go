@@ -25,6 +25,9 @@ import (
 // Packages are the Debian packages whose programs and files [Write] and slot images need.
 var Packages = []string{"dosfstools", "grub-common", "grub-efi-amd64-bin", "grub-pc-bin", "mtools"}
 
+// BootPackages are those of [Packages] of which parts get into the image.
+var BootPackages = []string{"grub-common", "grub-efi-amd64-bin", "grub-pc-bin"}
+
 // Tools runs programs of [Packages], and says where a package's files are.
 type Tools interface {
 	Command(ctx context.Context, name string, args ...string) *exec.Cmd

@@ -97,10 +97,11 @@ func (s Source) golang(ctx context.Context, args ...string) (string, error) {
 
 // Build builds program p for architecture a into the file out.
 func (s Source) Build(ctx context.Context, a arch.Architecture, p definition.Program, out string) error {
-	args := append([]string{"build"}, arch.GoArgs(s.Kubernetes, p.Tags, p.CGO)...)
+	cgo := len(p.CGO) > 0
+	args := append([]string{"build"}, arch.GoArgs(s.Kubernetes, p.Tags, cgo)...)
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", out, p.Package)...)
 	cmd.Dir = s.Dir
-	cmd.Env = append(os.Environ(), a.GoEnv(p.CGO)...)
+	cmd.Env = append(os.Environ(), a.GoEnv(cgo)...)
 	if _, err := command.Output(cmd); err != nil {
 		return fmt.Errorf("build %s from %s: %w", p.Path, p.Package, err)
 	}

@@ -32,9 +32,9 @@ var spdxNames = map[string]string{
 func (s Spec) debianPackage(p debian.Package) (component, error) {
 	c := component{
 		kind: debianPackage, name: p.Name, version: p.Version, sha256: p.SHA256,
-		supplier: "Organization: Debian", declared: noAssertion,
-		source: fmt.Sprintf("Debian source package %s %s", p.Source, p.SourceVersion),
-		purl:   fmt.Sprintf("pkg:deb/debian/%s@%s?arch=%s", p.Name, url.QueryEscape(p.Version), p.Arch),
+		supplier: "Organization: " + p.Distribution, declared: noAssertion,
+		source: fmt.Sprintf("source package %s %s", p.Source, p.SourceVersion),
+		purl:   fmt.Sprintf("pkg:deb/%s/%s@%s?arch=%s", p.Distribution, p.Name, url.QueryEscape(p.Version), p.Arch),
 	}
 	content, err := s.copyright(p)
 	if err != nil {
