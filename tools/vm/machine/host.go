@@ -1,21 +1,32 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
 )
 
-// kvmUsable is whether this process may run machines on the processor itself.
-func kvmUsable() bool {
+// kvmUsable is whether this process may run machines on the processor itself. That /dev/kvm opens is not enough: in some
+// virtual machines it does, and QEMU aborts when it sets the processor up. So QEMU is asked to, once.
+var kvmUsable = sync.OnceValue(func() bool {
 	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	if err != nil {
 		return false
 	}
 	f.Close()
-	return true
-}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	args := append(accelerator(true), "-machine", "q35", "-nodefaults", "-display", "none", "-S", "-qmp", "stdio")
+	cmd := exec.CommandContext(ctx, qemuProgram, args...)
+	cmd.Stdin = strings.NewReader(`{"execute": "qmp_capabilities"} {"execute": "quit"}`)
+	return cmd.Run() == nil
+})
 
 // ovmf lists where distributions put UEFI's code and the template of its variables. The two must be of one size.
 var ovmf = []struct{ code, vars string }{

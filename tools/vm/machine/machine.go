@@ -30,6 +30,7 @@ type Machine struct {
 
 	spec  Spec
 	ports map[int]int
+	kvm   bool
 	cmd   *exec.Cmd
 	power time.Time     // when it was switched on
 	ended chan struct{} // closed when QEMU has ended and the console is read to its end
@@ -57,7 +58,7 @@ func Start(ctx context.Context, spec Spec) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{spec: spec, ports: h.ports, ended: make(chan struct{})}
+	m := &Machine{spec: spec, ports: h.ports, kvm: h.kvm, ended: make(chan struct{})}
 	m.cmd = exec.Command(qemuProgram, spec.arguments(h)...)
 	m.cmd.Dir = spec.Dir
 	// A process group of its own, so that Ctrl-C in the terminal reaches us and not QEMU.
@@ -100,7 +101,7 @@ func prepare(spec *Spec) (host, error) {
 	spec.Disks = disks
 	for _, name := range []string{ConsoleName, ServicesName, qemuLogName} {
 		path := filepath.Join(spec.Dir, name)
-		if err := os.Rename(path, path+oldSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Rename(path, path+OldSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return h, fmt.Errorf("keep the last boot's log: %w", err)
 		}
 		if err := os.WriteFile(path, nil, 0o600); err != nil {

@@ -182,8 +182,8 @@ func TestPullPlug(t *testing.T) {
 	}
 	// What it printed is kept beside the next boot's.
 	again := start(t, Spec{Dir: m.spec.Dir})
-	names, err := filepath.Glob(filepath.Join(again.spec.Dir, "*"+oldSuffix))
-	if err != nil || !slices.ContainsFunc(names, func(n string) bool { return filepath.Base(n) == ConsoleName+oldSuffix }) {
+	names, err := filepath.Glob(filepath.Join(again.spec.Dir, "*"+OldSuffix))
+	if err != nil || !slices.ContainsFunc(names, func(n string) bool { return filepath.Base(n) == ConsoleName+OldSuffix }) {
 		t.Errorf("logs kept: %q, %v", names, err)
 	}
 }

@@ -23,7 +23,7 @@ const (
 	pidName      = "qemu.pid"     // locked by QEMU while it runs
 	qemuLogName  = "qemu.log"     // what QEMU itself complains about
 	varsName     = "uefi-vars.fd" // the firmware's memory
-	oldSuffix    = ".previous"    // of the logs of the boot before
+	OldSuffix    = ".previous"    // of the logs of the boot before
 )
 
 // ServicesDevice is the device in the machine whose output is kept in ServicesName.
@@ -111,11 +111,7 @@ func (s Spec) arguments(h host) []string {
 		"-chardev", "file,id=services,path=" + ServicesName,
 		"-device", "virtio-serial-pci", "-device", "virtconsole,chardev=services",
 	}
-	if h.kvm {
-		args = append(args, "-accel", "kvm", "-cpu", "host")
-	} else {
-		args = append(args, "-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max")
-	}
+	args = append(args, accelerator(h.kvm)...)
 	args = append(args, s.bootArguments(h)...)
 	for i, d := range s.Disks {
 		args = append(args, diskArguments(i, d)...)
@@ -130,6 +126,13 @@ func (s Spec) arguments(h host) []string {
 		args = append(args, "-no-reboot")
 	}
 	return args
+}
+
+func accelerator(kvm bool) []string {
+	if kvm {
+		return []string{"-accel", "kvm", "-cpu", "host"}
+	}
+	return []string{"-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"}
 }
 
 func (s Spec) bootArguments(h host) []string {
