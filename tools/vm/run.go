@@ -93,16 +93,8 @@ func run(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("booting %s: %s, %d MiB, %d CPUs; console in %s\n", o.image, o.spec.Firmware, o.spec.Memory, o.spec.CPUs,
 		filepath.Join(o.dir, machine.ConsoleName))
-	m, err := dev.Boot(ctx, o.spec)
+	m, err := bootReady(ctx, o, dev)
 	if err != nil {
-		return err
-	}
-	go showProgress(context.WithoutCancel(ctx), os.Stdout, m.Console)
-	if err := untilReady(ctx, o, dev, m); err != nil {
-		if ctx.Err() == nil { // not because of Ctrl-C
-			fmt.Fprint(os.Stderr, m.Report())
-		}
-		m.PullPlug()
 		return err
 	}
 	printUse(o, m)
@@ -187,14 +179,21 @@ func kubectl(out string) string {
 
 // stay keeps the machine running until the person ends it, or it ends.
 func stay(ctx context.Context, m *machine.Machine) error {
-	select {
-	case <-m.Ended():
-		if errors.Is(m.Err(), machine.ErrPoweredOff) {
-			return nil
+	for failed := m.Console.Failed(); ctx.Err() == nil; {
+		select {
+		case <-failed:
+			failed = nil
+			if fault := m.EmulatorFault(0); fault != nil {
+				fmt.Printf("%v\nthe machine restarts by itself in 10 s\n", fault) // the kernel's argument panic=10
+			}
+		case <-m.Ended():
+			if errors.Is(m.Err(), machine.ErrPoweredOff) {
+				return nil
+			}
+			fmt.Fprint(os.Stderr, m.Report())
+			return m.Err()
+		case <-ctx.Done():
 		}
-		fmt.Fprint(os.Stderr, m.Report())
-		return m.Err()
-	case <-ctx.Done():
 	}
 	again, cancel := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer cancel()

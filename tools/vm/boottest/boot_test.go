@@ -10,22 +10,24 @@ import (
 var outOfMemory = regexp.MustCompile(`Out of memory: Killed process`)
 
 func TestBIOS(t *testing.T) {
-	l := serverLab(t)
-	spec := l.standard()
-	spec.Firmware = machine.BIOS
-	l.bootReady(spec)
-	l.kubectl("get", "--raw", "/readyz")
+	serverLab(t, func(l *lab) {
+		spec := l.standard()
+		spec.Firmware = machine.BIOS
+		l.bootReady(spec)
+		l.kubectl("get", "--raw", "/readyz")
+	})
 }
 
 func TestSmallMachine(t *testing.T) {
-	l := serverLab(t)
-	spec := l.standard()
-	spec.Memory, spec.CPUs = 512, 1
-	l.bootReady(spec)
-	l.apply("workload.yaml")
-	l.wait("rollout", "status", "deployment/web")
-	l.wait("rollout", "status", "deployment/coredns", "-n", "kube-system")
-	if lines := l.machine.Console.Matching(outOfMemory); len(lines) > 0 {
-		l.Errorf("the machine ran out of memory: %q", lines)
-	}
+	serverLab(t, func(l *lab) {
+		spec := l.standard()
+		spec.Memory, spec.CPUs = 512, 1
+		l.bootReady(spec)
+		l.apply("workload.yaml")
+		l.wait("rollout", "status", "deployment/web")
+		l.wait("rollout", "status", "deployment/coredns", "-n", "kube-system")
+		if lines := l.machine.Console.Matching(outOfMemory); len(lines) > 0 {
+			l.Errorf("the machine ran out of memory: %q", lines)
+		}
+	})
 }

@@ -27,13 +27,13 @@ var corrupted = regexp.MustCompile(`device-mapper: verity: .*(data|metadata) blo
 func TestFlippedBit(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		// at chooses the byte, given the disk and where the root is on it.
-		at func(t *testing.T, path string, root disk.Range) int64
+		// at chooses the byte, given where the root is on the disk.
+		at func(l *lab, root disk.Range) int64
 		// refusal is what tells a person at the console.
 		refusal *regexp.Regexp
 	}{
 		{
-			"superblock", func(_ *testing.T, _ string, root disk.Range) int64 { return root.Start + 200 },
+			"superblock", func(_ *lab, root disk.Range) int64 { return root.Start + 200 },
 			regexp.MustCompile(`init: CANNOT START: .*|init: .*not what root hash [0-9a-f]{64} stands for`),
 		},
 		{
@@ -42,76 +42,83 @@ func TestFlippedBit(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := serverLab(t)
-			root, err := disk.Root(l.dev.Disk())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := disk.FlipBit(l.dev.Disk(), c.at(t, l.dev.Disk(), root)); err != nil {
-				t.Fatal(err)
-			}
-			l.boot(l.standard())
-			for _, say := range []*regexp.Regexp{corrupted, c.refusal} {
-				if _, err := l.machine.Console.Wait(l.within(readyWithin), say); err != nil {
-					t.Fatal(err)
+			serverLab(t, func(l *lab) {
+				root, err := disk.Root(l.dev.Disk())
+				if err != nil {
+					l.Fatal(err)
 				}
-			}
-			select {
-			case <-l.machine.Ended():
-			case <-l.within(workWithin).Done():
-				t.Fatal("the machine stays where it is instead of restarting")
-			}
-			if err := l.machine.Err(); !errors.Is(err, machine.ErrRebooted) {
-				t.Errorf("the machine ended because %v, want a restart", err)
-			}
-			for _, m := range l.machine.Console.Milestones() {
-				if m.Name == "node-ready" {
-					t.Error("the machine ran on a damaged root")
+				if err := disk.FlipBit(l.dev.Disk(), c.at(l, root)); err != nil {
+					l.Fatal(err)
 				}
-			}
+				l.boot(l.standard())
+				l.refuses(corrupted, c.refusal)
+			})
 		})
+	}
+}
+
+// refuses checks that the machine prints both lines and restarts, without having run.
+func (l *lab) refuses(lines ...*regexp.Regexp) {
+	l.Helper()
+	for _, say := range lines {
+		if _, err := l.machine.Console.Wait(l.within(readyWithin), say); err != nil {
+			l.Fatal(err)
+		}
+	}
+	select {
+	case <-l.machine.Ended():
+	case <-l.within(workWithin).Done():
+		l.Fatal("the machine stays where it is instead of restarting")
+	}
+	if err := l.machine.Err(); !errors.Is(err, machine.ErrRebooted) {
+		l.Errorf("the machine ended because %v, want a restart", err)
+	}
+	for _, m := range l.machine.Console.Milestones() {
+		if m.Name == "node-ready" {
+			l.Error("the machine ran on a damaged root")
+		}
 	}
 }
 
 // kubeData finds a byte in the middle of the biggest program, which is sure to be read: the Go runtime's collector scans
 // the whole of a program's .data soon after it starts. squashfs compresses a file block by block, each a zstd frame, one
 // after the other; the first of kube's blocks is recognised by its content.
-func kubeData(t *testing.T, path string, root disk.Range) int64 {
-	t.Helper()
+func kubeData(l *lab, root disk.Range) int64 {
+	l.Helper()
 	kube, err := os.ReadFile(filepath.Join(out(), "work", "amd64", "bin", "usr", "bin", "kube"))
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
 	program, err := elf.NewFile(bytes.NewReader(kube))
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
 	data := program.Section(".data")
 	if data == nil {
-		t.Fatal("kube has no .data")
+		l.Fatal("kube has no .data")
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(l.dev.Disk())
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
 	defer f.Close()
 	squash, err := io.ReadAll(io.NewSectionReader(f, root.Start, root.Size))
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
 	if !bytes.HasPrefix(squash, []byte("hsqs")) {
-		t.Fatal("the root is not squashfs: this test does not know where its files are")
+		l.Fatal("the root is not squashfs: this test does not know where its files are")
 	}
 	blockSize := int(binary.LittleEndian.Uint32(squash[12:]))
 	block := (int(data.Offset) + int(data.FileSize)/2) / blockSize
 	start, size, err := findBlock(squash, kube, blockSize, block)
 	if err != nil {
-		t.Fatal(err)
+		l.Fatal(err)
 	}
 	if size == 0 {
-		t.Fatal("the middle of kube's .data is a hole")
+		l.Fatal("the middle of kube's .data is a hole")
 	}
-	t.Logf("kube's block %d is at byte %d of the root, %d bytes compressed", block, start, size)
+	l.Logf("kube's block %d is at byte %d of the root, %d bytes compressed", block, start, size)
 	return root.Start + int64(start+size/2)
 }
 

@@ -23,107 +23,115 @@ func (l *lab) says(pattern string) {
 }
 
 func TestNoConfig(t *testing.T) {
-	l := newLab(t, diskSize)
-	l.boot(l.standard())
-	l.says(`machined: .*Put a file machine\.yaml on the BOOT partition`)
-	l.says(fingerprint)
-	if err := l.machine.PowerOff(l.within(shutDownIn)); err != nil {
-		t.Error(err)
-	}
+	newLab(t, diskSize, func(l *lab) {
+		l.boot(l.standard())
+		l.says(`machined: .*Put a file machine\.yaml on the BOOT partition`)
+		l.says(fingerprint)
+		if err := l.machine.PowerOff(l.within(shutDownIn)); err != nil {
+			l.Error(err)
+		}
+	})
 }
 
 // fingerprint is what a person needs to reach the machine.
 const fingerprint = `machined: API on :50000, fingerprint SHA256:`
 
 func TestBadConfig(t *testing.T) {
-	l := newLab(t, diskSize)
-	l.configure(strings.Replace(string(l.dev.ServerConfig("")), "role: server", "rolle: server", 1))
-	l.boot(l.standard())
-	// The fourth line, and what was meant.
-	l.says(`machined: .*machine\.yaml:4.*rolle.*role`)
-	l.says(fingerprint)
+	newLab(t, diskSize, func(l *lab) {
+		l.configure(strings.Replace(string(l.dev.ServerConfig("")), "role: server", "rolle: server", 1))
+		l.boot(l.standard())
+		// The fourth line, and what was meant.
+		l.says(`machined: .*machine\.yaml:4.*rolle.*role`)
+		l.says(fingerprint)
+	})
 }
 
 func TestSmallDisk(t *testing.T) {
-	l := newLab(t, 0) // of the image's own size: no room for slot B and DATA
-	l.configure(string(l.dev.ServerConfig("")))
-	l.boot(l.standard())
-	l.says(`machined: .*too small: .*use a disk of at least \d+ MiB`)
-	l.says(fingerprint)
+	newLab(t, 0, func(l *lab) { // of the image's own size: no room for slot B and DATA
+		l.configure(string(l.dev.ServerConfig("")))
+		l.boot(l.standard())
+		l.says(`machined: .*too small: .*use a disk of at least \d+ MiB`)
+		l.says(fingerprint)
+	})
 }
 
 func TestNoNetwork(t *testing.T) {
-	l := serverLab(t)
-	spec := l.standard()
-	spec.Network, spec.Forward = machine.None, nil
-	l.bootReady(spec)
+	serverLab(t, func(l *lab) {
+		spec := l.standard()
+		spec.Network, spec.Forward = machine.None, nil
+		l.bootReady(spec)
+	})
 }
 
 func TestNoDHCP(t *testing.T) {
 	onlyInAll(t)
-	l := serverLab(t)
-	spec := l.standard()
-	spec.Network, spec.Forward = machine.Silent, nil
-	l.boot(spec)
-	l.says(`machined: .*DHCP`)
-	l.milestone("node-ready", readyWithin)
+	serverLab(t, func(l *lab) {
+		spec := l.standard()
+		spec.Network, spec.Forward = machine.Silent, nil
+		l.boot(spec)
+		l.says(`machined: .*DHCP`)
+		l.milestone("node-ready", readyWithin)
+	})
 }
 
 // TestClockAt1970 boots a machine whose clock has no battery, and which cannot ask for the time.
 func TestClockAt1970(t *testing.T) {
 	onlyInAll(t)
-	l := newLab(t, diskSize)
-	l.configure(string(l.dev.ServerConfig("  time:\n    servers: [192.0.2.1]\n"))) // TEST-NET-1: nobody is there
-	spec := l.standard()
-	spec.Clock = time.Unix(100, 0)
-	l.bootReady(spec)
-	l.apply("workload.yaml")
-	l.wait("rollout", "status", "deployment/web")
-	text := l.kubectl("exec", "client", "--", "date", "-u", "+%Y")
-	if year := strings.TrimSpace(text); year < "2024" {
-		t.Errorf("the machine lives in %s", year)
-	}
+	newLab(t, diskSize, func(l *lab) {
+		l.configure(string(l.dev.ServerConfig("  time:\n    servers: [192.0.2.1]\n"))) // TEST-NET-1: nobody is there
+		spec := l.standard()
+		spec.Clock = time.Unix(100, 0)
+		l.bootReady(spec)
+		l.apply("workload.yaml")
+		l.wait("rollout", "status", "deployment/web")
+		text := l.kubectl("exec", "client", "--", "date", "-u", "+%Y")
+		if year := strings.TrimSpace(text); year < "2024" {
+			l.Errorf("the machine lives in %s", year)
+		}
+	})
 }
 
 // TestDamagedData destroys the primary superblock of DATA between two boots; ext4 has copies.
 func TestDamagedData(t *testing.T) {
 	onlyInAll(t)
-	l := serverLab(t)
-	l.bootReady(l.standard())
-	before := l.identity()
-	l.machine.PullPlug()
+	serverLab(t, func(l *lab) {
+		l.bootReady(l.standard())
+		before := l.identity()
+		l.machine.PullPlug()
 
-	data, err := disk.Partition(l.dev.Disk(), disk.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(l.dev.Disk(), os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(bytes.Repeat([]byte{0xa5}, 1024), data.Start+1024); err != nil {
-		t.Fatal(err)
-	}
-	l.bootReady(l.standard())
-	l.says(`machined: .*(repair|e2fsck)`)
-	if after := l.identity(); after != before {
-		t.Errorf("after the repair the identity is %+v, was %+v", after, before)
-	}
+		data, err := disk.Partition(l.dev.Disk(), disk.Data)
+		if err != nil {
+			l.Fatal(err)
+		}
+		f, err := os.OpenFile(l.dev.Disk(), os.O_RDWR, 0)
+		if err != nil {
+			l.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteAt(bytes.Repeat([]byte{0xa5}, 1024), data.Start+1024); err != nil {
+			l.Fatal(err)
+		}
+		l.bootReady(l.standard())
+		l.says(`machined: .*(repair|e2fsck)`)
+		if after := l.identity(); after != before {
+			l.Errorf("after the repair the identity is %+v, was %+v", after, before)
+		}
+	})
 }
 
 // TestFullData fills DATA to the last byte; the machine says so, and after a power cut becomes Ready all the same.
 func TestFullData(t *testing.T) {
 	onlyInAll(t)
-	l := newLab(t, 3*gib)
-	l.configure(string(l.dev.ServerConfig("")))
-	l.bootReady(l.standard())
-	l.apply("workload.yaml")
-	l.wait("wait", "--for=condition=Ready", "pod/client")
-	l.inPod("sh", "-c", "cd /proc/1/root/var && dd if=/dev/zero of=full bs=1M; dd if=/dev/zero of=fuller bs=512; sync")
-	l.says(`machined: .*(DATA|/var).*full`)
-	l.machine.PullPlug()
-	l.boot(l.standard())
-	l.says(`machined: .*(DATA|/var).*full`)
-	l.says(fingerprint)
+	newLab(t, 3*gib, func(l *lab) {
+		l.configure(string(l.dev.ServerConfig("")))
+		l.bootReady(l.standard())
+		l.apply("workload.yaml")
+		l.wait("wait", "--for=condition=Ready", "pod/client")
+		l.inPod("sh", "-c", "cd /proc/1/root/var && dd if=/dev/zero of=full bs=1M; dd if=/dev/zero of=fuller bs=512; sync")
+		l.says(`machined: .*(DATA|/var).*full`)
+		l.machine.PullPlug()
+		l.boot(l.standard())
+		l.says(`machined: .*(DATA|/var).*full`)
+		l.says(fingerprint)
+	})
 }

@@ -1,11 +1,9 @@
 package boottest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,49 +56,69 @@ func onlyInAll(t *testing.T) {
 // lab is a device on the bench, with its owner at the keyboard.
 type lab struct {
 	*testing.T
+	attempt *attempt
 	dev     *device.Device
 	machine *machine.Machine // of the last boot
 }
 
-// newLab flashes the image to a disk of size bytes.
-func newLab(t *testing.T, size int64) *lab {
+// newLab runs a test with a device: a disk of size bytes to which the image was flashed.
+func newLab(t *testing.T, size int64, test func(l *lab)) {
 	t.Helper()
 	img := image(t)
-	dev, err := device.Flash(machineDir(t), img, size)
+	clean(t)
+	inAttempts(t, func(l *lab) {
+		dev, err := device.Flash(l.machineDir(), img, size)
+		if err != nil {
+			l.Fatal(err)
+		}
+		l.dev = dev
+		test(l)
+	})
+}
+
+// serverLab runs a test with a device that is configured as a server.
+func serverLab(t *testing.T, test func(l *lab)) {
+	t.Helper()
+	newLab(t, diskSize, func(l *lab) {
+		l.configure(string(l.dev.ServerConfig("")))
+		test(l)
+	})
+}
+
+// dirOf is the test's machine folder, in the folder of what was built: /tmp is in memory on some hosts, and disks are large.
+func dirOf(t *testing.T) string {
+	return filepath.Join(out(), "boottest", strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()))
+}
+
+// clean removes what earlier runs of the test have left.
+func clean(t *testing.T) {
+	t.Helper()
+	doomed, err := filepath.Glob(dirOf(t) + "-attempt*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &lab{T: t, dev: dev}
+	for _, path := range doomed {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
-// machineDir is the test's machine folder, in the folder of what was built: /tmp is in memory on some hosts, and disks are
-// large. When the test fails, the logs stay.
-func machineDir(t *testing.T) string {
-	t.Helper()
-	dir := filepath.Join(out(), "boottest", strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()))
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
+// machineDir is the machine's folder. The logs of an attempt that did not pass stay.
+func (l *lab) machineDir() string {
+	dir := dirOf(l.T)
+	l.Cleanup(func() {
 		doomed := []string{dir}
-		if t.Failed() {
+		if l.Failed() || l.Skipped() {
 			doomed, _ = filepath.Glob(filepath.Join(dir, "*.img"))
 		}
 		for _, path := range doomed {
 			if err := os.RemoveAll(path); err != nil {
-				t.Error(err)
+				l.T.Error(err)
 			}
 		}
 	})
 	return dir
-}
-
-// serverLab is a lab whose device is configured as a server.
-func serverLab(t *testing.T) *lab {
-	t.Helper()
-	l := newLab(t, diskSize)
-	l.configure(string(l.dev.ServerConfig("")))
-	return l
 }
 
 func (l *lab) configure(config string) {
@@ -128,7 +146,7 @@ func (l *lab) volume() string {
 	return path
 }
 
-// boot switches the device on. When the test fails, what the machine wrote is shown.
+// boot switches the device on. When the attempt does not pass, what the machine wrote is shown.
 func (l *lab) boot(spec machine.Spec) {
 	l.Helper()
 	m, err := l.dev.Boot(l.within(time.Minute), spec)
@@ -136,9 +154,10 @@ func (l *lab) boot(spec machine.Spec) {
 		l.Fatal(err)
 	}
 	l.machine = m
+	l.attempt.machines = append(l.attempt.machines, m)
 	l.Cleanup(func() {
 		m.PullPlug()
-		if l.Failed() {
+		if l.Failed() || l.Skipped() {
 			l.Log(m.Report())
 		}
 	})
@@ -181,80 +200,6 @@ func (l *lab) within(d time.Duration) context.Context {
 	return ctx
 }
 
-// command is a kubectl that has not started.
-func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
-	l.Helper()
-	path, err := device.Kubectl(out())
-	if err != nil {
-		l.Fatal(err)
-	}
-	return exec.CommandContext(ctx, path, append([]string{"--kubeconfig", l.kubeconfigPath()}, args...)...)
-}
-
-// try runs kubectl and returns what it prints.
-func (l *lab) try(args ...string) (string, error) {
-	l.Helper()
-	return l.run(l.command(l.within(time.Minute), args...))
-}
-
-func (l *lab) run(cmd *exec.Cmd) (string, error) {
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if err != nil {
-		err = fmt.Errorf("kubectl %s: %w: %s", strings.Join(cmd.Args[3:], " "), err, stderr.String())
-	}
-	return stdout.String(), err
-}
-
-// kubectl runs kubectl, which must succeed.
-func (l *lab) kubectl(args ...string) string {
-	l.Helper()
-	text, err := l.try(args...)
-	if err != nil {
-		l.Fatal(err)
-	}
-	return text
-}
-
-// wait runs one of kubectl's commands that wait, such as rollout status.
-func (l *lab) wait(args ...string) {
-	l.Helper()
-	args = append(args, "--timeout="+workWithin.String())
-	if _, err := l.run(l.command(l.within(workWithin+10*time.Second), args...)); err != nil {
-		l.Fatalf("%v\n%s", err, l.describe())
-	}
-}
-
-// describe shows what the cluster says about its pods.
-func (l *lab) describe() string {
-	var b strings.Builder
-	for _, args := range [][]string{{"get", "pods", "-A", "-o", "wide"}, {"describe", "pods"}} {
-		text, err := l.try(args...)
-		fmt.Fprintf(&b, "%s", text)
-		if err != nil {
-			fmt.Fprintln(&b, err)
-		}
-	}
-	return b.String()
-}
-
-// apply applies a file of testdata.
-func (l *lab) apply(name string) {
-	l.Helper()
-	l.eventually("apply "+name, func() error {
-		_, err := l.try("apply", "-f", filepath.Join("testdata", name))
-		return err
-	})
-}
-
-// inPod runs a command in the pod "client".
-func (l *lab) inPod(command ...string) (string, error) {
-	l.Helper()
-	text, err := l.try(append([]string{"exec", "client", "--"}, command...)...)
-	return strings.TrimSpace(text), err
-}
-
 // eventually calls there until it is nil: for what kubectl cannot wait for.
 func (l *lab) eventually(what string, there func() error) {
 	l.Helper()
@@ -266,8 +211,8 @@ func (l *lab) eventually(what string, there func() error) {
 		}
 		select {
 		case <-time.After(time.Second):
-		case <-l.machine.Ended():
-			l.Fatalf("%s: %v", what, l.machine.Err())
+		case <-l.machine.Console.Failed():
+			l.Fatalf("%s: %v", what, l.machine.Console.Err())
 		case <-ctx.Done():
 			l.Fatalf("%s: %v: %v", what, context.Cause(ctx), err)
 		}
@@ -282,4 +227,5 @@ func (l *lab) sub(name string, test func(l *lab)) {
 		part.T = t
 		test(&part)
 	})
+	l.excuse(0, "in "+name)
 }

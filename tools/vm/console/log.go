@@ -29,11 +29,14 @@ type Log struct {
 	milestones []Milestone
 	changed    chan struct{} // closed and replaced at every new line, and at the end
 	failure    error         // why nothing more is worth waiting for
+	failed     chan struct{} // closed with failure
+	int3       int3Reader
+	spurious   string // see SpuriousInt3
 }
 
 // NewLog returns the empty log of a machine that was switched on at start.
 func NewLog(start time.Time) *Log {
-	return &Log{start: start, changed: make(chan struct{})}
+	return &Log{start: start, changed: make(chan struct{}), failed: make(chan struct{})}
 }
 
 // Follow reads the file at path, which another process appends to, until ctx ends; then once more to its end.
@@ -95,12 +98,24 @@ func (l *Log) add(line Line) {
 	if m, ok := line.Milestone(); ok {
 		l.milestones = append(l.milestones, m)
 	}
+	if oops := l.int3.read(line); oops != "" {
+		l.spurious = oops
+		l.fail(fmt.Errorf("the kernel stopped at a breakpoint that its code does not have: %s", oops))
+	}
 	l.checkFatal(line.Text)
 }
 
 func (l *Log) checkFatal(text string) {
-	if why := fatalMeaning(text); why != "" && l.failure == nil {
-		l.failure = fmt.Errorf("%s: %s", why, text)
+	if why := fatalMeaning(text); why != "" {
+		l.fail(fmt.Errorf("%s: %s", why, text))
+	}
+}
+
+// fail keeps the first reason.
+func (l *Log) fail(err error) {
+	if l.failure == nil {
+		l.failure = err
+		close(l.failed)
 	}
 }
 
@@ -113,10 +128,26 @@ func (l *Log) wake() {
 func (l *Log) Fail(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.failure == nil {
-		l.failure = err
-	}
+	l.fail(err)
 	l.wake()
+}
+
+// Failed is closed when nothing more is worth waiting for: the machine cannot go on, or is off.
+func (l *Log) Failed() <-chan struct{} { return l.failed }
+
+// Err is why, or nil.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failure
+}
+
+// SpuriousInt3 returns the first line of an oops about a breakpoint that the kernel's code does not have, or "". On a
+// processor that is emulated, the emulator may be to blame; on a real one, the kernel or the processor is.
+func (l *Log) SpuriousInt3() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.spurious
 }
 
 // Wait returns the first line that matches. It fails when ctx ends or the machine cannot print it any more.
