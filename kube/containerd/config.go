@@ -3,10 +3,16 @@ package containerd
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 
 	srvconfig "github.com/containerd/containerd/v2/cmd/containerd/server/config"
 	"github.com/containerd/containerd/v2/version"
 )
+
+func init() {
+	// Upstream stamps its releases when it links them; the module says the version and that it is "unknown" beyond that.
+	version.Version = strings.TrimSuffix(version.Version, "+unknown")
+}
 
 // Where containerd is on a machine. Root and state are upstream's, so that every tool finds them.
 const (

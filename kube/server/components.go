@@ -50,14 +50,15 @@ func (s *Server) Components() []component.Component {
 	}}
 	list = append(list, s.ControlPlane()...)
 	return append(list,
-		// A large image keeps processor and disk busy for a while when it is unpacked, at a machine's first start. Nothing of
-		// the start needs one, so the apiserver goes first.
-		component.Component{
-			Name: "images", After: []string{"small-images", "kube-apiserver"}, Run: s.importImages(images.All), OneShot: true, Optional: true,
-		},
 		component.Component{Name: "node-role", After: []string{"kube-apiserver"}, Run: s.labelRole, OneShot: true, Optional: true},
 		component.Component{Name: "kube-proxy", After: []string{"kube-apiserver"}, Run: s.runProxy},
 		component.Component{Name: "flannel", Run: s.runFlannel(flannelReady.set), Ready: flannelReady.ready},
+		// A large image keeps processor and disk busy for a while when it is unpacked, at a machine's first start. Nothing of
+		// the start needs one, so the control plane goes first: flannel is ready when the controllers have given the node its
+		// pod addresses.
+		component.Component{
+			Name: "images", After: []string{"small-images", "flannel"}, Run: s.importImages(images.All), OneShot: true, Optional: true,
+		},
 		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
 		component.Component{Name: kubeletName, After: []string{"small-images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady},
 	)

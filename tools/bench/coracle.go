@@ -23,11 +23,11 @@ func (r *report) measureCoracle(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	large, err := bootCoracle(ctx, o, 2048, 0)
+	large, err := repeated(func() (result, error) { return bootCoracle(ctx, o, 2048, 0) })
 	if err != nil {
 		return err
 	}
-	small, err := bootCoracle(ctx, o, 512, o.idle)
+	small, err := repeated(func() (result, error) { return bootCoracle(ctx, o, 512, o.idle) })
 	if err != nil {
 		return err
 	}

@@ -39,11 +39,33 @@ func (s seconds) String() string {
 		s.Kernel, s.Machined, s.APIServerReady, s.NodeReady, s.PodRunning)
 }
 
+// errEmulator is the error of a measurement that QEMU broke.
+var errEmulator = errors.New("the measurement does not count")
+
+// repeats is how often a measurement that QEMU broke is begun again.
+const repeats = 3
+
+// repeated measures until QEMU does not break the machine.
+func repeated(measure func() (result, error)) (r result, err error) {
+	for n := 0; n <= repeats; n++ {
+		if r, err = measure(); !errors.Is(err, errEmulator) {
+			return r, err
+		}
+		fmt.Println(err)
+	}
+	return r, err
+}
+
 // measure follows a machine from power-on. connect returns its cluster as soon as that can be known; nothing else differs
 // between Coracle and the baseline.
 func measure(ctx context.Context, m *machine.Machine, connect func(context.Context) (*cluster, error), o options, idle time.Duration) (r result, err error) {
 	defer func() {
-		if err != nil && ctx.Err() == nil {
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if fault := m.EmulatorFault(machine.DumpTime); fault != nil {
+			err = fmt.Errorf("%w: %w", errEmulator, fault)
+		} else {
 			err = fmt.Errorf("%w\n%s", err, m.Report())
 		}
 	}()
