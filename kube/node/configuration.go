@@ -36,7 +36,6 @@ func (c Config) kubeletConfiguration() (*config.KubeletConfiguration, error) {
 	k.Authentication.Anonymous.Enabled = false
 	k.Authorization.Mode = config.KubeletAuthorizationModeWebhook
 	k.ReadOnlyPort = 0
-	k.EnableProfilingHandler = false // profiles are taken from kube's control socket
 
 	k.ContainerRuntimeEndpoint = "unix://" + c.ContainerdSocket
 	k.CgroupDriver = "cgroupfs" // there is no systemd

@@ -108,6 +108,21 @@ func (c *cluster) events(ctx context.Context) string {
 	return b.String()
 }
 
+// heapProfile is of the process that the kubelet is in, in the format of pprof. Garbage is collected before.
+func (c *cluster) heapProfile(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	nodes, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if len(nodes.Items) == 0 {
+		return nil, errors.New("the cluster has no node")
+	}
+	return c.client.CoreV1().RESTClient().Get().Resource("nodes").Name(nodes.Items[0].Name).SubResource("proxy").
+		Suffix("debug/pprof/heap").Param("gc", "1").Timeout(time.Minute).Do(ctx).Raw()
+}
+
 // sample looks at the machine through the pod.
 func (c *cluster) sample(ctx context.Context) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)

@@ -72,7 +72,24 @@ func bootCoracle(ctx context.Context, o options, memory int, idle time.Duration)
 		}
 		return newCluster(kubeconfig)
 	}
-	return measure(ctx, m, connect, o, idle)
+	r, err := measure(ctx, m, connect, o, idle)
+	if err != nil || idle == 0 {
+		return r, err
+	}
+	return r, saveHeapProfile(ctx, connect, filepath.Join(filepath.Dir(o.out), "bench-heap.pprof"))
+}
+
+// saveHeapProfile keeps where kube's memory was allocated: `go tool pprof FILE`.
+func saveHeapProfile(ctx context.Context, connect func(context.Context) (*cluster, error), file string) error {
+	c, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	profile, err := c.heapProfile(ctx)
+	if err != nil {
+		return fmt.Errorf("take a heap profile: %w", err)
+	}
+	return os.WriteFile(file, profile, 0o644)
 }
 
 // imageVolume makes the volume from which a machine imports the pod's container image.
