@@ -39,12 +39,12 @@ image: host ## Build the disk image, its .zst, SBOM and licences into _out
 .PHONY: test
 test: image ## Unit tests, then boot tests on the real image
 	go test -vet=off $$(go list ./... | grep -v /boottest)
-	CORACLE_REQUIRE_IMAGE=1 go test -vet=off -count=1 -timeout 60m -v ./tools/vm/boottest
+	CORACLE_REQUIRE_IMAGE=1 go test -vet=off -count=1 -timeout 80m -v ./tools/vm/boottest
 
 .PHONY: test-all
 test-all: image ## Everything: unit tests, all boot tests, reproducibility
 	go test -vet=off $$(go list ./... | grep -v /boottest)
-	CORACLE_REQUIRE_IMAGE=1 CORACLE_TEST_ALL=1 go test -vet=off -count=1 -timeout 180m -v ./tools/vm/boottest
+	CORACLE_REQUIRE_IMAGE=1 CORACLE_TEST_ALL=1 go test -vet=off -count=1 -timeout 240m -v ./tools/vm/boottest
 	$(MAKE) repro
 
 .PHONY: repro
