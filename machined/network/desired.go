@@ -92,6 +92,10 @@ func planFor(c *types.Interface, l *lease, order int, now time.Duration) plan {
 	return p
 }
 
+func hasIPv6(prefixes []netip.Prefix) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() })
+}
+
 func (p *plan) addLease(l *lease, order int, now time.Duration) {
 	leased := address{Prefix: l.Address}
 	if end, ok := l.ends(); ok {

@@ -29,10 +29,7 @@ func EnsureDummy(name string, a netip.Addr) error {
 	if err := netlink.AddrReplace(device, &netlink.Addr{IPNet: ipNet(p)}); err != nil {
 		return fmt.Errorf("add address %s to %s: %w", p, name, err)
 	}
-	if err := netlink.LinkSetUp(device); err != nil {
-		return fmt.Errorf("bring up %s: %w", name, err)
-	}
-	return nil
+	return bringUp(name)
 }
 
 // RemoveDummy takes the interface away again, if it is there.

@@ -50,6 +50,13 @@ func exists(path string) bool {
 	return err == nil
 }
 
+func bringUp(name string) error {
+	if err := netlink.LinkSetUp(&netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Name: name}}); err != nil {
+		return fmt.Errorf("bring up %s: %w", name, err)
+	}
+	return nil
+}
+
 // addresses lists the addresses of an interface but for IPv6's link-local ones.
 func addresses(index int) ([]address, error) {
 	found, err := netlink.AddrList(&netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: index}}, netlink.FAMILY_ALL)

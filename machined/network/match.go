@@ -2,7 +2,6 @@ package network
 
 import (
 	"fmt"
-	"net/netip"
 	"path"
 	"strings"
 
@@ -76,13 +75,4 @@ func selector(c types.Interface) string {
 
 func (l link) String() string {
 	return fmt.Sprintf("%s (%s, %s)", l.Name, l.MAC, l.Driver)
-}
-
-func hasIPv6(prefixes []netip.Prefix) bool {
-	for _, p := range prefixes {
-		if p.Addr().Is6() {
-			return true
-		}
-	}
-	return false
 }

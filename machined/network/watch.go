@@ -2,6 +2,8 @@ package network
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -56,6 +58,18 @@ func (m *Manager) watchOnce(ctx context.Context) error {
 			m.poke()
 		}
 	}
+}
+
+// manages is whether the interface with that index is ours.
+func (m *Manager) manages(index int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.indexes[index]
+}
+
+// isPodNetwork is whether an interface of that name comes and goes with pods: its changes are of no interest.
+func isPodNetwork(name string) bool {
+	return slices.ContainsFunc([]string{"veth", "cni", "flannel"}, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // drain lets the sender of what is left in a channel end: it must not hang.
