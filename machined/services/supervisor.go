@@ -16,14 +16,12 @@ import (
 	"github.com/coracle-os/coracle/machined/state"
 )
 
-// Deadlines. init gives machined 60 s from SIGTERM until everything is killed.
 const (
-	podsDeadline   = (shutdownSeconds + 8) * time.Second // from SIGPWR to SIGTERM when the machine goes down
-	stopDeadline   = 30 * time.Second                    // from SIGTERM to SIGKILL when kube alone is restarted
-	finalDeadline  = 5 * time.Second                     // the same after SIGPWR
-	loopHeartbeat  = 2 * time.Second
 	conditionExit  = "kube.exit"
 	conditionStart = "kube.start"
+
+	// loopHeartbeat is how often the loop says that it turns.
+	loopHeartbeat = 2 * time.Second
 )
 
 // process is a running kube; [Process] but for tests.
@@ -120,10 +118,10 @@ func (s *Supervisor) Run(ctx context.Context) {
 			return
 		case restart:
 			s.Log.Warn("kube is restarted with new settings")
-			s.end(proc, stopDeadline, syscall.SIGTERM)
+			s.stop(proc, toRestart)
 		case shutdown:
 			s.phase(state.Stopping)
-			s.end(proc, podsDeadline, syscall.SIGPWR)
+			s.stop(proc, toShutDown)
 			s.phase(state.Off)
 			return
 		case exited:
@@ -270,48 +268,6 @@ func (s *Supervisor) pauseAfter(ctx context.Context, reason string, pause time.D
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	return s.wait(ctx, timer.C)
-}
-
-// end stops a process: first signal, SIGTERM after deadline, SIGKILL at last.
-func (s *Supervisor) end(proc process, deadline time.Duration, first syscall.Signal) {
-	type step struct {
-		signal syscall.Signal
-		wait   time.Duration
-	}
-	steps := []step{{first, deadline}, {syscall.SIGTERM, finalDeadline}, {syscall.SIGKILL, finalDeadline}}
-	if first == syscall.SIGTERM {
-		steps = append(steps[:1], steps[2])
-	}
-	for i, step := range steps {
-		if i > 0 {
-			s.Log.Error("kube did not stop in time", "next", step.signal.String())
-		}
-		if err := proc.Signal(step.signal); err != nil {
-			s.Log.Error("kube cannot be stopped", "error", err)
-		}
-		if s.ends(proc, step.wait) {
-			return
-		}
-	}
-	s.Log.Error("kube does not end, even when killed", "pid", proc.PID())
-}
-
-// ends is whether a process ends within a time.
-func (s *Supervisor) ends(proc process, within time.Duration) bool {
-	timer := time.NewTimer(within)
-	defer timer.Stop()
-	tick := time.NewTicker(loopHeartbeat)
-	defer tick.Stop()
-	for {
-		select {
-		case <-proc.Done():
-			return true
-		case <-timer.C:
-			return false
-		case <-tick.C:
-			s.Beat()
-		}
-	}
 }
 
 func (s *Supervisor) phase(p state.Phase) {

@@ -15,6 +15,10 @@ const (
 	conditionComponent = "kube.component"
 	conditionNotReady  = "kube.not-ready"
 
+	// How often kube is asked.
+	pollStarting = 500 * time.Millisecond // while a person waits
+	pollReady    = 5 * time.Second
+
 	// slowAfter is when a node that is not Ready is a problem: the slowest machine that is known to work takes half of it.
 	slowAfter = 5 * time.Minute
 )

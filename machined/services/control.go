@@ -13,10 +13,8 @@ import (
 )
 
 const (
-	pollStarting = 500 * time.Millisecond // while a person waits
-	pollReady    = 5 * time.Second
-	askTimeout   = 5 * time.Second
-	maxAnswer    = 1 << 20 // bytes
+	askTimeout = 5 * time.Second
+	maxAnswer  = 1 << 20 // bytes
 )
 
 // Control asks kube over its control socket.
