@@ -9,10 +9,14 @@ import (
 	"strconv"
 	"strings"
 
+	apiextensionsopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	apiopenapi "k8s.io/apiserver/pkg/util/openapi"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	aggregatoropenapi "k8s.io/kube-aggregator/pkg/generated/openapi"
+	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 
@@ -48,11 +52,12 @@ func (c Config) RunAPIServer(ctx context.Context) error {
 	if errs := completed.Validate(); len(errs) > 0 {
 		return utilerrors.NewAggregate(errs)
 	}
-	return serve(ctx, completed)
+	return c.serve(ctx, completed)
 }
 
-// serve is upstream's app.Run with one difference: the OpenAPI documents of the built-in APIs are served by package openapi.
-func serve(ctx context.Context, completed options.CompletedOptions) error {
+// serve is upstream's app.Run with differences: the OpenAPI documents of the built-in APIs are served by package openapi, and
+// the datastore is needed only once the configuration is made, which takes a while.
+func (c Config) serve(ctx context.Context, completed options.CompletedOptions) error {
 	var err error
 	if completed.InformerName, err = cache.NewInformerName("kube-apiserver"); err != nil {
 		return err
@@ -63,8 +68,13 @@ func serve(ctx context.Context, completed options.CompletedOptions) error {
 	}
 	generic := config.KubeAPIs.ControlPlane.Generic
 	generic.SkipOpenAPIInstallation = true
+	narrowDefinitions(config.ApiExtensions.GenericConfig, apiextensionsopenapi.GetOpenAPIDefinitions)
+	narrowDefinitions(config.Aggregator.GenericConfig, aggregatoropenapi.GetOpenAPIDefinitions)
 	chainConfig, err := config.Complete()
 	if err != nil {
+		return err
+	}
+	if err := c.WaitForDatastore(ctx); err != nil {
 		return err
 	}
 	aggregator, err := app.CreateServerChain(chainConfig)
@@ -84,6 +94,15 @@ func serve(ctx context.Context, completed options.CompletedOptions) error {
 	// The definitions of all types were needed to install the APIs; whoever builds a document computes them again.
 	generic.OpenAPIV3Config.Definitions = nil
 	return prepared.Run(ctx)
+}
+
+// narrowDefinitions makes apiextensions-apiserver and the aggregator build their OpenAPI documents from the definitions that
+// their own APIs refer to. They would compute those of all of Kubernetes, and keep them: 13 MiB.
+func narrowDefinitions(config *genericapiserver.RecommendedConfig, own common.GetOpenAPIDefinitions) {
+	definitions := apiopenapi.GetOpenAPIDefinitionsWithoutDisabledFeatures(own)
+	v2, v3 := *config.OpenAPIConfig, *config.OpenAPIV3Config // the other servers share them
+	v2.GetDefinitions, v3.GetDefinitions, v3.Definitions = definitions, definitions, nil
+	config.OpenAPIConfig, config.OpenAPIV3Config = &v2, &v3
 }
 
 func (c Config) apiServerFlags(authentication string) []string {

@@ -4,6 +4,7 @@
 package controlplane
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +24,8 @@ type Config struct {
 	RunDir          string // for generated configuration files; tmpfs
 	Socket          string // of the datastore
 	EphemeralSocket string // of the datastore in memory; empty: none
+	// WaitForDatastore returns nil once both answer.
+	WaitForDatastore func(ctx context.Context) error
 }
 
 func init() {

@@ -27,6 +27,9 @@ type Config struct {
 	Path            string // of the SQLite database; "-wal" and "-shm" are beside it
 	Socket          string // of the durable store
 	EphemeralSocket string // of the store in memory; empty: none
+	// Seed creates what a new database begins with. It is called before the store is served, once. What it leaves out, because
+	// of an error or a power cut, others have to create; nil: nothing.
+	Seed func(create func(key string, value []byte) error) error
 }
 
 // Server is the datastore of a single server.
@@ -56,6 +59,16 @@ func (s *Server) Ready(context.Context) error {
 	}
 }
 
+// Wait returns nil once both stores answer.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case <-s.ready:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Run serves until ctx is cancelled; then every commit is on disk and the database is closed.
 func (s *Server) Run(ctx context.Context) (err error) {
 	// The backends outlive ctx by the time that their gRPC servers need to stop.
@@ -66,6 +79,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		backends.Wait()
 	}()
 
+	isNew := !Exists(s.config.Path)
 	durable, err := openSQLite(backendCtx, &backends, s.config.Path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", s.config.Path, err)
@@ -84,6 +98,9 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		if err := st.backend.Start(backendCtx); err != nil {
 			return fmt.Errorf("start the store of %s: %w", st.socket, err)
 		}
+		if isNew && st.backend == durable && s.config.Seed != nil {
+			s.seed(ctx, durable)
+		}
 		stop, err := st.serve(failed)
 		if err != nil {
 			return err
@@ -97,6 +114,21 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	case err := <-failed:
 		return err
 	}
+}
+
+func (s *Server) seed(ctx context.Context, backend server.Backend) {
+	start, n := time.Now(), 0
+	err := s.config.Seed(func(key string, value []byte) error {
+		_, err := backend.Create(ctx, key, value, 0)
+		if err == nil {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		slog.Warn("not all that a new cluster begins with could be stored at once", "error", err)
+	}
+	slog.Info("datastore seeded", "objects", n, "took", time.Since(start).Round(time.Millisecond))
 }
 
 func openSQLite(ctx context.Context, wg *sync.WaitGroup, path string) (server.Backend, error) {

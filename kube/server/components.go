@@ -30,7 +30,7 @@ func (s *Server) ControlPlane() []component.Component {
 		{Name: "certificates", Run: s.pki.Run},
 		{Name: "datastore", Run: s.datastore.Run, Ready: s.datastore.Ready},
 		{
-			Name: "kube-apiserver", After: []string{"datastore"}, Run: s.controlPlane.RunAPIServer, Ready: s.apiReady,
+			Name: "kube-apiserver", Run: s.controlPlane.RunAPIServer, Ready: s.apiReady,
 			StopTimeout: 10 * time.Second,
 		},
 		{Name: "status", Run: s.watchStatus},

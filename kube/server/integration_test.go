@@ -238,6 +238,7 @@ func TestControlPlane(t *testing.T) {
 	ctx := t.Context()
 
 	t.Run("anonymous", func(t *testing.T) { testAnonymous(t, settings) })
+	t.Run("seed", func(t *testing.T) { testSeed(ctx, t, p) })
 	t.Run("objects", func(t *testing.T) {
 		create(ctx, t, p)
 		testEndpoint(ctx, t, p, settings)
@@ -320,6 +321,32 @@ func create(ctx context.Context, t *testing.T, p *plane) {
 }
 
 // testEndpoint: the Service "kubernetes" leads to this server, though the lease behind that is in memory.
+// testSeed looks whether the apiserver found the roles that the datastore was seeded with as it would have made them:
+// what goes through the API is managed by somebody.
+func testSeed(ctx context.Context, t *testing.T, p *plane) {
+	roles, err := p.client.RbacV1().ClusterRoles().List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/bootstrapping=rbac-defaults"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(roles.Items) < 60 {
+		t.Errorf("only %d roles", len(roles.Items))
+	}
+	for _, role := range roles.Items {
+		if len(role.ManagedFields) > 0 && role.AggregationRule == nil { // a controller fills in those with the rule
+			t.Errorf("cluster role %s was made or changed by %s", role.Name, role.ManagedFields[0].Manager)
+		}
+	}
+	bindings, err := p.client.RbacV1().ClusterRoleBindings().List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/bootstrapping=rbac-defaults"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, binding := range bindings.Items {
+		if len(binding.ManagedFields) > 0 {
+			t.Errorf("cluster role binding %s was made or changed by %s", binding.Name, binding.ManagedFields[0].Manager)
+		}
+	}
+}
+
 func testEndpoint(ctx context.Context, t *testing.T, p *plane, settings control.Settings) {
 	t.Helper()
 	p.eventually("the endpoint of the Service kubernetes", 20*time.Second, func() error {

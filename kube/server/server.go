@@ -56,9 +56,12 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 	if len(settings.Datastore.Ephemeral) > 0 {
 		ephemeral = paths.ephemeralSocket()
 	}
-	s.datastore = datastore.New(datastore.Config{Path: paths.database(), Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral})
+	s.datastore = datastore.New(datastore.Config{
+		Path: paths.database(), Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral, Seed: controlplane.Seed,
+	})
 	s.controlPlane = controlplane.Config{
 		Settings: settings, PKI: s.pki, RunDir: paths.Run, Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral,
+		WaitForDatastore: s.datastore.Wait,
 	}
 	gate := node.NewGate()
 	s.node = node.Config{
