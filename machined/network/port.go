@@ -199,7 +199,7 @@ func (p *port) own(owned []netip.Prefix) error {
 	if slices.Equal(p.memory.Owned, owned) {
 		return nil
 	}
-	p.memory.Owned = owned
+	p.memory.Owned = slices.Clone(owned)
 	return p.memory.keep(p.dir, p.name)
 }
 
