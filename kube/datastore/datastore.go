@@ -27,8 +27,8 @@ type Config struct {
 	Path            string // of the SQLite database; "-wal" and "-shm" are beside it
 	Socket          string // of the durable store
 	EphemeralSocket string // of the store in memory; empty: none
-	// Seed creates what a new database begins with. It is called before the store is served, once. What it leaves out, because
-	// of an error or a power cut, others have to create; nil: nothing.
+	// Seed creates what a new database begins with, before anybody is served. After an error nothing of it is there, and
+	// others have to create it. nil: nothing.
 	Seed func(create func(key string, value []byte) error) error
 }
 
@@ -80,9 +80,14 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	}()
 
 	isNew := !Exists(s.config.Path)
-	durable, err := openSQLite(backendCtx, &backends, s.config.Path)
+	durable, dialect, err := openSQLite(backendCtx, &backends, s.config.Path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", s.config.Path, err)
+	}
+	if isNew && s.config.Seed != nil {
+		if err := s.seed(ctx, dialect); err != nil {
+			slog.Warn("what a new cluster begins with could not be stored at once", "error", err)
+		}
 	}
 	stores := []store{{durable, s.config.Socket}}
 	if s.config.EphemeralSocket != "" {
@@ -97,9 +102,6 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	for _, st := range stores {
 		if err := st.backend.Start(backendCtx); err != nil {
 			return fmt.Errorf("start the store of %s: %w", st.socket, err)
-		}
-		if isNew && st.backend == durable && s.config.Seed != nil {
-			s.seed(ctx, durable)
 		}
 		stop, err := st.serve(failed)
 		if err != nil {
@@ -116,33 +118,41 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	}
 }
 
-func (s *Server) seed(ctx context.Context, backend server.Backend) {
+// seed stores all in one transaction: it is there as a whole or not at all, and synced once.
+func (s *Server) seed(ctx context.Context, dialect server.Dialect) error {
 	start, n := time.Now(), 0
-	err := s.config.Seed(func(key string, value []byte) error {
-		_, err := backend.Create(ctx, key, value, 0)
-		if err == nil {
-			n++
-		}
+	tx, err := dialect.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	err = s.config.Seed(func(key string, value []byte) error {
+		n++
+		_, err := tx.Insert(ctx, key, true, false, 0, 0, value)
 		return err
 	})
 	if err != nil {
-		slog.Warn("not all that a new cluster begins with could be stored at once", "error", err)
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
 	}
 	slog.Info("datastore seeded", "objects", n, "took", time.Since(start).Round(time.Millisecond))
+	return nil
 }
 
-func openSQLite(ctx context.Context, wg *sync.WaitGroup, path string) (server.Backend, error) {
+func openSQLite(ctx context.Context, wg *sync.WaitGroup, path string) (server.Backend, server.Dialect, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c := settings()
 	c.DataSourceName = dataSourceName(path)
 	start := time.Now()
-	backend, _, err := sqlite.NewVariant(ctx, wg, "sqlite3", c)
+	backend, dialect, err := sqlite.NewVariant(ctx, wg, "sqlite3", c)
 	if err == nil {
 		slog.Info("datastore opened", "path", path, "took", time.Since(start).Round(time.Millisecond))
 	}
-	return backend, err
+	return backend, dialect, err
 }
 
 // dataSourceName is the database's path with SQLite's settings, in kine's notation.

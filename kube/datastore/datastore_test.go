@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,11 +14,17 @@ import (
 // run starts a server and returns a client of the durable store, one of the store in memory, and what stops the server.
 func run(t *testing.T, dir string) (durable, ephemeral *clientv3.Client, stop func()) {
 	t.Helper()
+	return runSeeded(t, dir, nil)
+}
+
+func runSeeded(t *testing.T, dir string, seed func(func(string, []byte) error) error) (durable, ephemeral *clientv3.Client, stop func()) {
+	t.Helper()
 	config := Config{
 		Path:            filepath.Join(dir, "db", "state.db"),
 		Socket:          filepath.Join(dir, "kine.sock"),
 		EphemeralSocket: filepath.Join(dir, "ephemeral.sock"),
 	}
+	config.Seed = seed
 	s := New(config)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -125,4 +132,35 @@ func TestAcknowledgedWritesAreInTheFilesAtOnce(t *testing.T) {
 	if get(t, afterCut, "/registry/secrets/a") != "kept" {
 		t.Error("an acknowledged write is lost")
 	}
+}
+
+// TestSeed: what a new database is seeded with is served from the first moment, and is not put there again.
+func TestSeed(t *testing.T) {
+	dir, seeded := t.TempDir(), 0
+	seed := func(create func(string, []byte) error) error {
+		seeded++
+		return errors.Join(create("/registry/a", []byte("1")), create("/registry/b", []byte("2")))
+	}
+	for range 2 {
+		durable, _, stop := runSeeded(t, dir, seed)
+		if a, b := get(t, durable, "/registry/a"), get(t, durable, "/registry/b"); a != "1" || b != "2" {
+			t.Errorf("got %q and %q", a, b)
+		}
+		stop()
+	}
+	if seeded != 1 {
+		t.Errorf("seeded %d times", seeded)
+	}
+}
+
+// TestSeedFails: half a seed is not kept, and the store works without.
+func TestSeedFails(t *testing.T) {
+	durable, _, stop := runSeeded(t, t.TempDir(), func(create func(string, []byte) error) error {
+		return errors.Join(create("/registry/a", []byte("1")), errors.New("no"))
+	})
+	defer stop()
+	if got := get(t, durable, "/registry/a"); got != "" {
+		t.Errorf("got %q", got)
+	}
+	create(t, durable, "/registry/a", "2")
 }
