@@ -35,6 +35,8 @@ func TestSeed(t *testing.T) {
 	for _, key := range []string{
 		"/registry/clusterroles/cluster-admin", "/registry/clusterroles/system:controller:replicaset-controller",
 		"/registry/clusterrolebindings/system:kube-scheduler", "/registry/serviceaccounts/kube-system/replicaset-controller",
+		"/registry/namespaces/default", "/registry/serviceaccounts/default/default",
+		"/registry/roles/kube-system/system:controller:bootstrap-signer", "/registry/rolebindings/kube-public/system:controller:bootstrap-signer",
 	} {
 		if stored[key] == nil {
 			t.Errorf("no %s", key)
@@ -46,7 +48,7 @@ func TestSeed(t *testing.T) {
 	}
 
 	full := errors.New("disk full")
-	if err := Seed(func(string, []byte) error { return full }); !errors.Is(err, full) || !strings.Contains(err.Error(), "ClusterRole") {
+	if err := Seed(func(string, []byte) error { return full }); !errors.Is(err, full) || !strings.Contains(err.Error(), "/registry/namespaces/default") {
 		t.Errorf("error %v does not say what could not be stored", err)
 	}
 }

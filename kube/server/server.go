@@ -35,6 +35,7 @@ type Server struct {
 	node         node.Config
 	client       *rest.Config // of our own parts; waits until the apiserver serves
 	prober       *status.Prober
+	controllers  *status.Prober // with controller-manager's credentials
 	cluster      *status.Cluster
 	recorder     *status.Recorder
 }
@@ -76,6 +77,13 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 	direct.AcceptContentTypes = direct.ContentType + ",application/json"
 	direct.UserAgent = "coracle"
 	if s.prober, err = status.NewProber(direct); err != nil {
+		return nil, err
+	}
+	controllers, err := clientcmd.BuildConfigFromFlags("", s.pki.Kubeconfig(pki.ControllerManager))
+	if err != nil {
+		return nil, fmt.Errorf("kubeconfig of kube-controller-manager: %w", err)
+	}
+	if s.controllers, err = status.NewProber(controllers); err != nil {
 		return nil, err
 	}
 	s.client = rest.CopyConfig(direct)

@@ -27,7 +27,7 @@ func NewProber(config *rest.Config) (*Prober, error) {
 	return &Prober{http: client, base: config.Host}, nil
 }
 
-// Ask gets a health endpoint of the apiserver and returns nil when it says ok.
+// Ask gets a path of the apiserver, such as that of a health check, and returns nil when it says ok.
 func (p *Prober) Ask(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
