@@ -19,6 +19,7 @@ import (
 	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+	rbac "k8s.io/kubernetes/pkg/registry/rbac/rest"
 
 	"github.com/coracle-os/coracle/kube/openapi"
 	"github.com/coracle-os/coracle/kube/pki"
@@ -55,8 +56,8 @@ func (c Config) RunAPIServer(ctx context.Context) error {
 	return c.serve(ctx, completed)
 }
 
-// serve is upstream's app.Run with differences: the OpenAPI documents of the built-in APIs are served by package openapi, and
-// the datastore is needed only once the configuration is made, which takes a while.
+// serve is upstream's app.Run with differences: the OpenAPI documents of the built-in APIs are served by package openapi, the
+// datastore is needed only once the configuration is made, which takes a while, and roles.go.
 func (c Config) serve(ctx context.Context, completed options.CompletedOptions) error {
 	var err error
 	if completed.InformerName, err = cache.NewInformerName("kube-apiserver"); err != nil {
@@ -77,8 +78,14 @@ func (c Config) serve(ctx context.Context, completed options.CompletedOptions) e
 	if err := c.WaitForDatastore(ctx); err != nil {
 		return err
 	}
+	if c.rolesCurrent() {
+		generic.DisabledPostStartHooks.Insert(rbac.PostStartHookName)
+	}
 	aggregator, err := app.CreateServerChain(chainConfig)
 	if err != nil {
+		return err
+	}
+	if err := aggregator.GenericAPIServer.AddPostStartHook("coracle/reconcile-roles", c.reconcileRoles); err != nil {
 		return err
 	}
 	// The chain is aggregator → kube-apiserver → apiextensions-apiserver.

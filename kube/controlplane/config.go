@@ -24,8 +24,11 @@ type Config struct {
 	RunDir          string // for generated configuration files; tmpfs
 	Socket          string // of the datastore
 	EphemeralSocket string // of the datastore in memory; empty: none
+	RolesFile       string // notes the version of Kubernetes whose roles are in the datastore
 	// WaitForDatastore returns nil once both answer.
 	WaitForDatastore func(ctx context.Context) error
+	// Seeded reports, after that, whether the datastore is new and has all of [Seed] in it.
+	Seeded func() bool
 }
 
 func init() {

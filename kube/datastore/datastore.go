@@ -35,6 +35,7 @@ type Config struct {
 // Server is the datastore of a single server.
 type Server struct {
 	config Config
+	seeded bool // settled before ready is closed
 	ready  chan struct{}
 }
 
@@ -69,6 +70,9 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
+// Seeded reports whether the database was made, and seeded, by this server. It may be asked once the stores are ready.
+func (s *Server) Seeded() bool { return s.seeded }
+
 // Run serves until ctx is cancelled; then every commit is on disk and the database is closed.
 func (s *Server) Run(ctx context.Context) (err error) {
 	// The backends outlive ctx by the time that their gRPC servers need to stop.
@@ -85,9 +89,11 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("open %s: %w", s.config.Path, err)
 	}
 	if isNew && s.config.Seed != nil {
-		if err := s.seed(ctx, dialect); err != nil {
+		err := s.seed(ctx, dialect)
+		if err != nil {
 			slog.Warn("what a new cluster begins with could not be stored at once", "error", err)
 		}
+		s.seeded = err == nil
 	}
 	stores := []store{{durable, s.config.Socket}}
 	if s.config.EphemeralSocket != "" {

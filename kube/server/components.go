@@ -64,15 +64,14 @@ func (s *Server) Components() []component.Component {
 	)
 }
 
-// apiReady opens the gate as soon as the apiserver serves at all. Other components start when it lets controller-manager
-// read: the roles are in force then. That is long before the apiserver calls itself ready on a slow machine: it looks at every
-// role first, and those of a new cluster are there already (controlplane.Seed).
+// apiReady opens the gate as soon as the apiserver serves at all, and is ready when it says so of itself: the roles and
+// priority classes that controllers need are there only then.
 func (s *Server) apiReady(ctx context.Context) error {
 	if err := s.prober.Ask(ctx, "/livez/ping"); err != nil {
 		return err
 	}
 	s.node.Gate.Open()
-	return s.controllers.Ask(ctx, "/api/v1/namespaces?limit=1")
+	return s.prober.Ask(ctx, "/readyz")
 }
 
 func (s *Server) watchStatus(ctx context.Context) error {

@@ -43,6 +43,7 @@ func MachinePaths() Paths {
 }
 
 func (p Paths) database() string        { return filepath.Join(p.State, "db", "state.db") }
+func (p Paths) roles() string           { return filepath.Join(p.State, "roles") }
 func (p Paths) pkiState() string        { return filepath.Join(p.State, "pki") }
 func (p Paths) pkiRun() string          { return filepath.Join(p.Run, "pki") }
 func (p Paths) datastoreSocket() string { return filepath.Join(p.Run, "datastore.sock") }

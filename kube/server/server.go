@@ -35,7 +35,6 @@ type Server struct {
 	node         node.Config
 	client       *rest.Config // of our own parts; waits until the apiserver serves
 	prober       *status.Prober
-	controllers  *status.Prober // with controller-manager's credentials
 	cluster      *status.Cluster
 	recorder     *status.Recorder
 }
@@ -62,7 +61,7 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 	})
 	s.controlPlane = controlplane.Config{
 		Settings: settings, PKI: s.pki, RunDir: paths.Run, Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral,
-		WaitForDatastore: s.datastore.Wait,
+		RolesFile: paths.roles(), WaitForDatastore: s.datastore.Wait, Seeded: s.datastore.Seeded,
 	}
 	gate := node.NewGate()
 	s.node = node.Config{
@@ -77,13 +76,6 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 	direct.AcceptContentTypes = direct.ContentType + ",application/json"
 	direct.UserAgent = "coracle"
 	if s.prober, err = status.NewProber(direct); err != nil {
-		return nil, err
-	}
-	controllers, err := clientcmd.BuildConfigFromFlags("", s.pki.Kubeconfig(pki.ControllerManager))
-	if err != nil {
-		return nil, fmt.Errorf("kubeconfig of kube-controller-manager: %w", err)
-	}
-	if s.controllers, err = status.NewProber(controllers); err != nil {
 		return nil, err
 	}
 	s.client = rest.CopyConfig(direct)
