@@ -20,7 +20,7 @@ type collector struct {
 }
 
 // collectorFor chooses the settings for a machine. Measured on the control plane alone: 72 MiB live heap, 25 MiB stacks,
-// 0.3 MB/s allocated when idle. At that rate a collection is due once a minute even at GOGC=20, so on small machines the
+// 0.3 MB/s allocated when idle. At that rate a collection is due every 40 s even at GOGC=15, so on small machines the
 // collector may be greedy: GOGC=100, Go's default, costs 60 MiB more and saves nothing that is felt.
 //
 // At start nearly everything that is allocated stays, so that collecting often only delays it; collecting too seldom leaves
@@ -31,7 +31,7 @@ func collectorFor(memory int64) collector {
 	case memory <= 320*mebibyte:
 		c.percent, c.starting = 15, 40
 	case memory <= 768*mebibyte:
-		c.percent, c.starting = 20, 80
+		c.percent, c.starting = 15, 80
 	case memory <= 2048*mebibyte:
 		c.percent, c.starting = 50, 150
 	}
