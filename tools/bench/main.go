@@ -3,9 +3,10 @@
 //
 //	bench --out _out/bench.json             boot with 512 MiB and with 2 GiB
 //	bench --out _out/bench.json --baseline  boot the baseline: upstream's components as separate processes
+//	bench --out _out/bench.json --times 3   boot the baseline and Coracle in turn, and keep the medians of the times
 //	bench --out _out/bench.json --table     print the report as tables for docs/benchmarks.md
 //
-// The two kinds of run fill in their parts of one report. Run them on the same host, with nothing else on it.
+// The kinds of run fill in their parts of one report. Run them on the same host, with nothing else on it.
 package main
 
 import (
@@ -25,6 +26,8 @@ type options struct {
 	busybox                   string
 	settle, idle, timeout     time.Duration
 	baseline, table           bool
+	times                     int
+	timesOnly                 bool // of a boot: leave out memory and disk writes
 }
 
 func main() {
@@ -37,6 +40,7 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", 10*time.Minute, "how long disk writes are counted")
 	flag.DurationVar(&o.timeout, "timeout", 15*time.Minute, "how long a pod may take to run")
 	flag.BoolVar(&o.baseline, "baseline", false, "measure the baseline")
+	flag.IntVar(&o.times, "times", 0, "measure only times, as the medians of this many boots of the baseline and Coracle in turn")
 	flag.BoolVar(&o.table, "table", false, "measure nothing: print the report as tables")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -67,6 +71,8 @@ func bench(ctx context.Context, o options) error {
 		if r.Arch == "" {
 			return errors.New("nothing was measured yet: " + o.out + " is empty")
 		}
+	case o.times > 0:
+		err = r.measureTimes(ctx, o)
 	case o.baseline:
 		err = r.measureBaseline(ctx, o)
 	default:

@@ -73,6 +73,9 @@ func measure(ctx context.Context, m *machine.Machine, connect func(context.Conte
 		return r, err
 	}
 	fmt.Println(r.times)
+	if o.timesOnly {
+		return r, nil
+	}
 	c, err := connect(ctx)
 	if err != nil {
 		return r, err

@@ -78,3 +78,10 @@ func TestMarkdown(t *testing.T) {
 		}
 	}
 }
+
+func TestMedian(t *testing.T) {
+	times := []seconds{{PodRunning: 9}, {PodRunning: 2}, {PodRunning: 3}}
+	if got := median(times, func(s seconds) float64 { return s.PodRunning }); got != 3 {
+		t.Errorf("median %v, want 3", got)
+	}
+}
