@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -39,12 +40,21 @@ var parameters = []struct{ path, value string }{
 	{"/proc/sys/kernel/modprobe", program},     // For file systems, nftables expressions and the like.
 	{"/proc/sys/kernel/ctrl-alt-del", "0"},     // Tell PID 1 with SIGINT, rather than reset at once.
 	{"/proc/self/oom_score_adj", "-1000"},      // Never the one that is killed.
+	// Go's heap is full of holes; a huge page over each makes memory of all of them. Programs that want such pages say so.
+	{hugePages, "madvise"},
 }
+
+// hugePages is not there in every kernel.
+const hugePages = "/sys/kernel/mm/transparent_hugepage/enabled"
 
 func setKernelParameters() error {
 	var errs []error
 	for _, p := range parameters {
-		if err := writeFile(p.path, p.value); err != nil {
+		err := writeFile(p.path, p.value)
+		if p.path == hugePages && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
 			errs = append(errs, err)
 		}
 	}

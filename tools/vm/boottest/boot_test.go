@@ -25,7 +25,7 @@ func TestSmallMachine(t *testing.T) {
 		l.bootReady(spec)
 		l.apply("workload.yaml")
 		l.wait("rollout", "status", "deployment/web")
-		l.wait("rollout", "status", "deployment/coredns", "-n", "kube-system")
+		l.waitForCoreDNS()
 		if lines := l.machine.Console.Matching(outOfMemory); len(lines) > 0 {
 			l.Errorf("the machine ran out of memory: %q", lines)
 		}

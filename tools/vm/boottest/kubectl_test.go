@@ -68,6 +68,13 @@ func (l *lab) wait(args ...string) {
 	}
 }
 
+// waitForCoreDNS waits until the cluster's DNS serves. It is deployed once its image is imported, after the node is Ready.
+func (l *lab) waitForCoreDNS() {
+	l.Helper()
+	l.wait("wait", "--for=create", "deployment/coredns", "-n", "kube-system")
+	l.wait("rollout", "status", "deployment/coredns", "-n", "kube-system")
+}
+
 // describe shows what the cluster says about its pods.
 func (l *lab) describe() string {
 	var b strings.Builder

@@ -12,7 +12,7 @@ func TestServer(t *testing.T) {
 		l.wait("rollout", "status", "deployment/web")
 		l.wait("rollout", "status", "deployment/writer")
 		l.wait("wait", "--for=condition=Ready", "pod/client")
-		l.wait("rollout", "status", "deployment/coredns", "-n", "kube-system")
+		l.waitForCoreDNS()
 
 		for _, part := range []struct {
 			name string
