@@ -22,6 +22,10 @@ const (
 	pollNode       = 200 * time.Millisecond
 )
 
+// patience is how many answers in a row have to fail until an apiserver that was ready no longer counts as such: a small
+// machine under load is slow to answer now and then.
+const patience = 3
+
 // Cluster watches this node and its pods, and asks the apiserver whether it is ready.
 type Cluster struct {
 	*Prober
@@ -58,8 +62,9 @@ func NewCluster(config *rest.Config, nodeName string) (*Cluster, error) {
 func (c *Cluster) Run(ctx context.Context, report func(ready bool)) error {
 	go c.nodes.RunWithContext(ctx)
 	go c.pods.RunWithContext(ctx)
+	var state readyState
 	for {
-		ready := c.Ask(ctx, "/readyz") == nil
+		ready := state.next(c.Ask(ctx, "/readyz") == nil)
 		report(ready)
 		wait := pollUntilReady
 		if ready {
@@ -71,6 +76,22 @@ func (c *Cluster) Run(ctx context.Context, report func(ready bool)) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// readyState makes one state of many answers.
+type readyState struct {
+	ready  bool
+	failed int // in a row
+}
+
+// next takes an answer and returns whether the apiserver counts as ready.
+func (s *readyState) next(ok bool) bool {
+	if ok {
+		s.ready, s.failed = true, 0
+	} else if s.failed++; s.failed >= patience {
+		s.ready = false
+	}
+	return s.ready
 }
 
 // WaitForNode waits until this machine's Node object exists and satisfies condition.
