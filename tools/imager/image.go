@@ -116,7 +116,8 @@ func compressFile(ctx context.Context, from, to string) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.Create(to)
+	partial := to + ".partial"
+	out, err := os.Create(partial)
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,10 @@ func compressFile(ctx context.Context, from, to string) error {
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return errors.Join(z.Close(), out.Close())
+			if err := errors.Join(z.Close(), out.Close()); err != nil {
+				return err
+			}
+			return os.Rename(partial, to)
 		}
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err

@@ -24,6 +24,7 @@ import (
 const usage = `usage: imager build|validate|repro FILE [--out DIR] [--cache DIR]`
 
 func main() {
+	syscall.Umask(0o022) // the modes of files that it makes get into the image
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {

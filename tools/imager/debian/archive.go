@@ -7,6 +7,7 @@ package debian
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +25,9 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 // listsMaxAge is how long package lists are used before they are asked for again. Within it a build needs no network
 // when the packages it wants are in the cache.
 const listsMaxAge = 12 * time.Hour
+
+// lockInterval is how often a cache that another build uses is looked at.
+const lockInterval = 200 * time.Millisecond
 
 // Options say which Debian is used and where things are kept.
 type Options struct {
@@ -57,14 +61,15 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 		return nil, err
 	}
 	o.Cache = cache
-	dir := filepath.Join(o.Cache, "apt", o.Arch)
+	// Lists of other components are other lists.
+	dir := filepath.Join(o.Cache, "apt", strings.Join(append([]string{o.Suite, o.Arch}, o.Components...), "_"))
 	a := &Archive{Options: o, config: filepath.Join(dir, "apt.conf"), used: map[string]Package{}}
 	for _, d := range []string{"state/lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	if a.lock, err = lock(filepath.Join(dir, "lock")); err != nil {
+	if a.lock, err = a.wait(ctx, filepath.Join(o.Cache, "lock")); err != nil {
 		return nil, err
 	}
 	if err := a.configure(ctx, dir, mirrors); err != nil {
@@ -81,17 +86,31 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 // Close releases the cache. The Archive's unpacked packages stay.
 func (a *Archive) Close() error { return a.lock.Close() }
 
-// lock waits for another imager that uses the same cache.
-func lock(name string) (*os.File, error) {
+// wait locks the cache, after any other imager that uses it.
+func (a *Archive) wait(ctx context.Context, name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", name, err)
+	for waiting := false; ; waiting = true {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", name, err)
+		}
+		if !waiting {
+			a.warn("waiting for another build to end", fmt.Errorf("it uses %s", a.Cache))
+		}
+		select {
+		case <-time.After(lockInterval):
+		case <-ctx.Done():
+			f.Close()
+			return nil, fmt.Errorf("wait for the cache %s: %w", a.Cache, context.Cause(ctx))
+		}
 	}
-	return f, nil
 }
 
 // configure writes apt.conf, sources.list and the empty status file.

@@ -127,6 +127,10 @@ func (a *Archive) get(ctx context.Context, specs []string) ([]Package, error) {
 		if ok, err := hasSum(p.Root+".deb", p.SHA256); err != nil {
 			return nil, err
 		} else if !ok {
+			// apt-get keeps a file of the right size, whatever is in it.
+			if err := os.Remove(p.Root + ".deb"); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, err
+			}
 			missing = append(missing, spec)
 		}
 		all = append(all, p)

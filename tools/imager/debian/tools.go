@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -91,8 +92,13 @@ func (t *Tools) Command(ctx context.Context, name string, args ...string) *exec.
 	// The loader opens program, but the program must see its own name: kmod decides by it what to be.
 	loaded := append([]string{"--library-path", t.libraries, "--argv0", name, program}, args...)
 	cmd := exec.CommandContext(ctx, t.loader, loaded...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "GCONV_PATH="+t.gconv)
+	cmd.Env = append(withoutDate(os.Environ()), "LC_ALL=C", "GCONV_PATH="+t.gconv)
 	return cmd
+}
+
+// withoutDate leaves SOURCE_DATE_EPOCH out: whoever runs a tool says which date it shall use, and mksquashfs refuses both.
+func withoutDate(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "SOURCE_DATE_EPOCH=") })
 }
 
 // Dir is the root of the unpacked package, such as grub-pc-bin. It panics for a package that is not among the tools:

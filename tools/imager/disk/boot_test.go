@@ -238,7 +238,7 @@ func (w *watched) Write(p []byte) (int, error) {
 
 func TestBoot(t *testing.T) {
 	if os.Getenv("CORACLE_TEST_ALL") == "" {
-		t.Skip("boots QEMU nine times: CORACLE_TEST_ALL=1")
+		t.Skip("boots QEMU ten times: CORACLE_TEST_ALL=1")
 	}
 	tools := disktest.Tools(t, "gdisk")
 	block := func(active, try, tried string) []byte {

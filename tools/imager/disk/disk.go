@@ -79,8 +79,9 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 		return err
 	}
 
-	os.Remove(out)
-	f, err := os.Create(out)
+	// Under its own name only when it is whole: others take what is there.
+	partial := filepath.Join(scratch, "disk.img")
+	f, err := os.Create(partial)
 	if err != nil {
 		return err
 	}
@@ -101,10 +102,13 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 			return err
 		}
 	}
-	return errors.Join(
+	if err := errors.Join(
 		copySparse(ctx, f, bootLBA*sectorSize, boot),
 		copySparse(ctx, f, bootLBA*sectorSize+BootSize, s.Slot),
-		f.Close())
+		f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(partial, out)
 }
 
 // bootPartition makes the file system of BOOT, with GRUB for UEFI.

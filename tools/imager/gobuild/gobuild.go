@@ -4,7 +4,9 @@ package gobuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,12 +34,18 @@ const unreleased = "0.1.0-dev"
 // Inspect finds out about the repository at dir.
 func Inspect(ctx context.Context, dir string) (Source, error) {
 	s := Source{Dir: dir}
-	describe, err := git(ctx, dir, "describe", "--always", "--dirty")
-	if err != nil {
-		describe = "" // an unpacked source archive
+	// An unpacked source archive has no history. A checkout that git refuses to read, because it is another user's for
+	// example, is something else: its version would be wrong.
+	_, err := os.Stat(filepath.Join(dir, ".git"))
+	archive := errors.Is(err, fs.ErrNotExist)
+	describe := ""
+	if !archive {
+		if describe, err = git(ctx, dir, "describe", "--always", "--dirty", "--abbrev=12"); err != nil {
+			return s, fmt.Errorf("find the version of the sources: %w", err)
+		}
 	}
 	s.Version = version(describe)
-	if s.Time, err = sourceTime(ctx, dir); err != nil {
+	if s.Time, err = sourceTime(ctx, dir, archive); err != nil {
 		return s, err
 	}
 	if s.Kubernetes, err = s.golang(ctx, "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes"); err != nil {
@@ -61,16 +69,19 @@ func version(describe string) string {
 }
 
 // sourceTime is SOURCE_DATE_EPOCH (reproducible-builds.org), else the time of the commit, else of go.mod.
-func sourceTime(ctx context.Context, dir string) (time.Time, error) {
+func sourceTime(ctx context.Context, dir string, archive bool) (time.Time, error) {
 	text := os.Getenv("SOURCE_DATE_EPOCH")
+	if text == "" && archive {
+		info, err := os.Stat(filepath.Join(dir, "go.mod"))
+		if err != nil {
+			return time.Time{}, err
+		}
+		return info.ModTime().Truncate(time.Second).UTC(), nil
+	}
 	if text == "" {
 		var err error
 		if text, err = git(ctx, dir, "log", "-1", "--format=%ct"); err != nil {
-			info, err := os.Stat(filepath.Join(dir, "go.mod"))
-			if err != nil {
-				return time.Time{}, err
-			}
-			return info.ModTime().Truncate(time.Second).UTC(), nil
+			return time.Time{}, fmt.Errorf("find the date of the sources: %w", err)
 		}
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
@@ -90,7 +101,7 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 func (s Source) golang(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = s.Dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly")
 	out, err := command.Output(cmd)
 	return strings.TrimSpace(out), err
 }
@@ -98,6 +109,12 @@ func (s Source) golang(ctx context.Context, args ...string) (string, error) {
 // Build builds program p for architecture a into the file out.
 func (s Source) Build(ctx context.Context, a arch.Architecture, p definition.Program, out string) error {
 	cgo := len(p.CGO) > 0
+	if cgo {
+		// Go would keep a program that it linked before, though the host's C libraries may be newer by now.
+		if err := os.Remove(out); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
 	args := append([]string{"build"}, arch.GoArgs(s.Kubernetes, p.Tags, cgo)...)
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", out, p.Package)...)
 	cmd.Dir = s.Dir

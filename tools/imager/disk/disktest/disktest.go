@@ -10,8 +10,8 @@ import (
 	"github.com/coracle-os/coracle/tools/imager/disk"
 )
 
-// Tools are the programs of [disk.Packages], from the cache that a build of an image leaves. Without a cache the test
-// is skipped: unit tests download nothing. CORACLE_CACHE names a cache elsewhere than in _out.
+// Tools are the programs of [disk.Packages] and of more, from the cache that a build of an image leaves; what is not in it is
+// fetched. Without a cache the test is skipped. CORACLE_CACHE names a cache elsewhere than in _out.
 func Tools(t testing.TB, more ...string) *debian.Tools {
 	t.Helper()
 	archive := open(t)
@@ -46,7 +46,7 @@ func open(t testing.TB) *debian.Archive {
 		}
 	}
 	archive, err := debian.Open(t.Context(), debian.Options{
-		Suite: "trixie", Components: []string{"main"}, Arch: "amd64", Cache: cache,
+		Suite: "trixie", Components: []string{"main", "non-free-firmware"}, Arch: "amd64", Cache: cache,
 		Warn: func(what string, err error) { t.Logf("%s: %v", what, err) },
 	})
 	if err != nil {
