@@ -7,19 +7,24 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// kvmUsable is whether this process may run machines on the processor itself. That /dev/kvm opens is not enough: in some
-// virtual machines it does, and QEMU aborts when it sets the processor up. So QEMU is asked to, once.
+// kvmUsable is whether this process may run machines on the processor itself. That /dev/kvm opens is not enough. In some
+// virtual machines it is one that runs only guests that are made for it (PVM): the processor has no virtualization then. In
+// others QEMU aborts when it sets the processor up, so it is asked to, once.
 var kvmUsable = sync.OnceValue(func() bool {
 	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
 	if err != nil {
 		return false
 	}
 	f.Close()
+	if cpuinfo, err := os.ReadFile("/proc/cpuinfo"); err != nil || !virtualizes(string(cpuinfo)) {
+		return false
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	args := append(accelerator(true), "-machine", "q35", "-nodefaults", "-display", "none", "-S", "-qmp", "stdio")
@@ -27,6 +32,18 @@ var kvmUsable = sync.OnceValue(func() bool {
 	cmd.Stdin = strings.NewReader(`{"execute": "qmp_capabilities"} {"execute": "quit"}`)
 	return cmd.Run() == nil
 })
+
+// virtualizes reports whether the processor that /proc/cpuinfo describes runs unmodified guests: Intel's calls it vmx, AMD's svm.
+func virtualizes(cpuinfo string) bool {
+	for line := range strings.Lines(cpuinfo) {
+		name, flags, _ := strings.Cut(line, ":")
+		if strings.TrimSpace(name) == "flags" {
+			has := strings.Fields(flags)
+			return slices.Contains(has, "vmx") || slices.Contains(has, "svm")
+		}
+	}
+	return false
+}
 
 // ovmf lists where distributions put UEFI's code and the template of its variables. The two must be of one size.
 var ovmf = []struct{ code, vars string }{

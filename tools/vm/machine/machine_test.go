@@ -135,6 +135,20 @@ func start(t *testing.T, spec Spec) *Machine {
 	return m
 }
 
+func TestVirtualizes(t *testing.T) {
+	for cpuinfo, want := range map[string]bool{
+		"processor\t: 0\nvmx flags\t: vnmi ept\nflags\t\t: fpu vme vmx sse\n": true,
+		"flags\t\t: fpu svm\n":                   true,
+		"flags\t\t: fpu vme hypervisor vmxnet\n": false,
+		"":                                       false,
+		"model name\t: vmx svm\nflags\t\t: fpu\n": false,
+	} {
+		if got := virtualizes(cpuinfo); got != want {
+			t.Errorf("%q: %v", cpuinfo, got)
+		}
+	}
+}
+
 func TestNothingToBoot(t *testing.T) {
 	m := start(t, Spec{Dir: t.TempDir()})
 	_, err := m.Console.WaitMilestone(within(t, 2*time.Minute), "kernel")
