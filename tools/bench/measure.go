@@ -166,7 +166,7 @@ func poll(ctx context.Context, m *machine.Machine, there func(context.Context) e
 	}
 }
 
-var outOfMemory = regexp.MustCompile(`Out of memory: Killed process|oom-kill:`)
+var outOfMemory = regexp.MustCompile(`(?i)out of memory.*: Killed process`)
 
 // leaveAlone leaves the machine alone, and fails when it does not survive that whole.
 func leaveAlone(ctx context.Context, m *machine.Machine, d time.Duration) error {

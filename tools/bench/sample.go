@@ -19,8 +19,8 @@ type sample struct {
 func (s sample) Used() int64 { return s.Total - s.Available }
 
 // dump is a shell command for a pod that sees the machine's processes. It prints every file that a sample is made of, each
-// after a line with its name.
-const dump = `for f in /proc/meminfo /proc/diskstats /proc/[0-9]*/status; do echo "==> $f"; cat $f; done 2>/dev/null`
+// after a line with its name. A process may end meanwhile.
+const dump = `for f in /proc/meminfo /proc/diskstats /proc/[0-9]*/status; do echo "==> $f"; cat $f; done 2>/dev/null; true`
 
 // parseSample reads what dump printed.
 func parseSample(text string) (sample, error) {
