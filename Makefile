@@ -7,7 +7,7 @@ CPUS       ?= 2
 FIRMWARE   ?= uefi
 DISK       ?= 8G
 
-# The Go settings of every program in the image (arch/go.go has them for the imager). Tests and tools use the
+# The Go settings of every program in the image (arch/golang.go has them for the imager). Tests and tools use the
 # same ones, so that Kubernetes is compiled once.
 GO_TAGS    := osusergo,netgo,no_btrfs,no_devmapper,no_zfs,no_aufs,providerless
 export CGO_ENABLED := 0

@@ -2,6 +2,8 @@ package arch
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,6 +39,36 @@ func TestGoArgs(t *testing.T) {
 	} {
 		if !strings.Contains(args, want) {
 			t.Errorf("%q is not in %s", want, args)
+		}
+	}
+}
+
+// TestGoEnv: what a person set with `go env -w` does not count.
+func TestGoEnv(t *testing.T) {
+	tags := func(env ...string) string {
+		t.Helper()
+		cmd := exec.Command("go", "list", "-f", "{{context.ToolTags}} {{context.CgoEnabled}}", "unsafe")
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return string(out)
+	}
+	settings := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(settings, []byte("GOEXPERIMENT=arenas\nGOAMD64=v3\nCGO_CPPFLAGS=-DX\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, cgo := range []bool{false, true} {
+		env := All[0].GoEnv(cgo)
+		for _, setting := range env {
+			if name, value, _ := strings.Cut(setting, "="); value == "" {
+				t.Errorf("%s is empty: Go asks `go env -w`", name)
+			}
+		}
+		want := tags(append(env, "GOENV=off")...)
+		if got := tags(append(env, "GOENV="+settings)...); got != want || strings.Contains(got, "arenas") {
+			t.Errorf("with settings of its own Go builds for %s, want %s", got, want)
 		}
 	}
 }

@@ -9,10 +9,10 @@ var Tags = []string{"osusergo", "netgo", "no_btrfs", "no_devmapper", "no_zfs", "
 // GoEnv is the environment that a Go program for a is built in, without cgo unless asked for.
 func (a Architecture) GoEnv(cgo bool) []string {
 	// The settings of the person who builds must not change what is built. Where one is empty, `go env -w` counts, so
-	// these have the values that Go takes without any.
-	env := append([]string{"GOOS=linux", "GOARCH=" + a.Name, "GOFLAGS=-trimpath", "GOFIPS140=off", "GOEXPERIMENT=", "CGO_ENABLED=0"}, a.Go...)
+	// these have the values that Go takes without any; where that is none, a comma or a blank: a list of nothing.
+	env := append([]string{"GOOS=linux", "GOARCH=" + a.Name, "GOFLAGS=-trimpath", "GOFIPS140=off", "GOEXPERIMENT=,", "CGO_ENABLED=0"}, a.Go...)
 	if cgo {
-		env = append(env, "CGO_ENABLED=1", "CGO_CFLAGS=-O2 -g", "CGO_CPPFLAGS=", "CGO_LDFLAGS=-O2 -g")
+		env = append(env, "CGO_ENABLED=1", "CGO_CFLAGS=-O2 -g", "CGO_CPPFLAGS= ", "CGO_LDFLAGS=-O2 -g")
 	}
 	return env
 }

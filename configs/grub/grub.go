@@ -4,6 +4,7 @@ package grub
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
 	"strings"
 	"text/template"
@@ -33,18 +34,31 @@ func Early() []byte {
 	return out
 }
 
-// DefaultArguments are the kernel arguments of an image that names no others. The last console is the one that
+// DefaultArguments are the kernel arguments of an image definition that names none. The last console is the one that
 // /dev/console is; lines at level notice (5) and above reach all of them.
 var DefaultArguments = []string{
 	"console=tty0", "console=ttyS0,115200", "loglevel=6", "printk.devkmsg=on", "panic=10", "gpt",
 }
 
+// special are the characters at which GRUB's shell would expand, split or end the line.
+const special = " \t\r\n\"'\\$;|&<>{}#"
+
+// CheckArgument checks one kernel argument.
+func CheckArgument(a string) error {
+	if a == "" {
+		return errors.New("a kernel argument cannot be empty")
+	}
+	if i := strings.IndexAny(a, special); i >= 0 {
+		return fmt.Errorf("%q is not one kernel argument: GRUB gives %q a meaning", a, a[i])
+	}
+	return nil
+}
+
 // Slot is a slot's own grub.cfg, with the kernel arguments of its build.
 func Slot(arguments []string) ([]byte, error) {
 	for _, a := range arguments {
-		// GRUB's shell would expand, split or end the line at these.
-		if a == "" || strings.ContainsAny(a, " \t\r\n\"'\\$;|&<>{}#") {
-			return nil, fmt.Errorf("kernel argument %q is empty or has a character that GRUB gives a meaning to", a)
+		if err := CheckArgument(a); err != nil {
+			return nil, fmt.Errorf("slot's grub.cfg: %w", err)
 		}
 	}
 	var out bytes.Buffer

@@ -1,10 +1,5 @@
 package slot
 
-import (
-	"encoding/json"
-	"fmt"
-)
-
 // Names in a slot's FAT.
 const (
 	KernelName   = "vmlinuz"
@@ -30,21 +25,4 @@ type Manifest struct {
 type Digest struct {
 	Size   uint64 `json:"size"`   // bytes
 	SHA256 string `json:"sha256"` // hex
-}
-
-// ParseManifest reads manifest.json and checks that nothing is missing from it.
-func ParseManifest(b []byte) (Manifest, error) {
-	var m Manifest
-	if err := json.Unmarshal(b, &m); err != nil {
-		return m, fmt.Errorf("parse slot manifest: %w", err)
-	}
-	if m.Version == "" || m.Arch == "" || len(m.RootHash) != 64 {
-		return m, fmt.Errorf("slot manifest: version, arch or rootHash is missing")
-	}
-	for name, d := range map[string]Digest{KernelName: m.Kernel, InitrdName: m.Initrd, "root": m.Root} {
-		if d.Size == 0 || len(d.SHA256) != 64 {
-			return m, fmt.Errorf("slot manifest: size or sha256 of %s is missing", name)
-		}
-	}
-	return m, nil
 }

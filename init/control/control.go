@@ -9,7 +9,7 @@ const FD = 3
 
 // What machined says.
 const (
-	Healthy  = "healthy"  // the main loops turn; at least every HealthyEvery
+	Healthy  = "healthy"  // the main loops turn; at least every 5 s, and init holds out for 30 s
 	Reboot   = "reboot"   // shut down in order and reboot
 	Poweroff = "poweroff" // shut down in order and power off
 )

@@ -53,8 +53,8 @@ func Open(dir string) *Loader {
 }
 
 // Load loads the named modules, or the modules that an alias such as fs-ext4 stands for, after all
-// that they need. Modules that are in the kernel already are no error. Every module is tried; the
-// error joins what failed.
+// that they need. Modules that are in the kernel already are no error, nor are soft dependencies that
+// fail. Every module is tried; the error joins what failed.
 func (l *Loader) Load(names ...string) error {
 	unknown, err := l.load(names)
 	for _, name := range unknown {
@@ -101,7 +101,8 @@ func (l *Loader) run(steps []step) error {
 					<-over[earlier]
 				}
 				if !l.live(steps[i].name) {
-					if err := l.insert(steps[i].path); err != nil {
+					// As modprobe does: crc32c_intel, which ext4 would like to have, is for some CPUs only.
+					if err := l.insert(steps[i].path); err != nil && !steps[i].optional {
 						errs[i] = fmt.Errorf("load module %s: %w", steps[i].name, err)
 					}
 				}

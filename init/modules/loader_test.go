@@ -59,6 +59,23 @@ func TestLoadFails(t *testing.T) {
 	}
 }
 
+// TestLoadWithoutSoftDependency: crc32c_intel refuses a CPU without SSE4.2. What asks for crc32c, which stands for
+// crc32c_generic too, must be loaded all the same.
+func TestLoadWithoutSoftDependency(t *testing.T) {
+	k := kernel{refuse: map[string]error{"crc32c_intel": syscall.ENODEV}}
+	if err := k.loader(debian).Load("fs-erofs"); err != nil {
+		t.Errorf("a soft dependency that fails: %v", err)
+	}
+	for _, want := range []string{"crc32c_generic", "crc32c_intel", "libcrc32c", "erofs"} {
+		if !slices.Contains(k.files, want) {
+			t.Errorf("loaded %q, without %s", k.files, want)
+		}
+	}
+	if err := k.loader(debian).Load("fs-erofs", "crc32c_intel"); !errors.Is(err, syscall.ENODEV) {
+		t.Errorf("a soft dependency that is asked for by name: %v, want ENODEV", err)
+	}
+}
+
 func TestColdplug(t *testing.T) {
 	sysfs := textFiles(map[string]string{
 		"bus/virtio/devices/virtio0/modalias":    "virtio:d00000002v00001AF4\n",

@@ -2,11 +2,13 @@ package modules
 
 import "slices"
 
-// step is one module to load. after are the steps, all of them earlier ones, that must be over first.
+// step is one module to load. after are the steps, all of them earlier ones, that must be over first. An optional one is
+// only there because of soft dependencies: what would like to have it does without when it cannot be loaded.
 type step struct {
-	name  string
-	path  string
-	after []int
+	name     string
+	path     string
+	after    []int
+	optional bool
 }
 
 // resolver finds the modules that aliases stand for.
@@ -24,7 +26,7 @@ func plan(ix index, names []string, resolve resolver) (steps []step, unknown []s
 		if !ix.knows(name) && len(aliases[name]) == 0 {
 			unknown = append(unknown, name)
 		}
-		p.visit(name, nil)
+		p.visit(name, nil, false)
 	}
 	return p.steps, unknown, nil
 }
@@ -74,12 +76,12 @@ type planner struct {
 
 // visit appends the steps for a module or alias and returns the steps that load it. Soft
 // dependencies may run in circles; one that leads back to a module on its own way is dropped.
-func (p *planner) visit(name string, after []int) []int {
+func (p *planner) visit(name string, after []int, optional bool) []int {
 	if !p.knows(name) {
 		var all []int
 		for _, module := range p.aliases[name] {
 			if p.knows(module) {
-				all = append(all, p.visit(module, after)...)
+				all = append(all, p.visit(module, after, optional)...)
 			}
 		}
 		return all
@@ -89,12 +91,21 @@ func (p *planner) visit(name string, after []int) []int {
 		if i < 0 {
 			return nil
 		}
+		if p.steps[i].optional && !optional {
+			p.steps[i].optional = false
+			for _, n := range p.needs[name] {
+				p.visit(n, nil, false)
+			}
+		}
 		return []int{i}
 	}
 	p.seen[name] = -1
 	after = slices.Clone(after)
-	for _, n := range slices.Concat(p.pre[name], p.needs[name]) {
-		after = append(after, p.visit(n, nil)...)
+	for _, n := range p.pre[name] {
+		after = append(after, p.visit(n, nil, true)...)
+	}
+	for _, n := range p.needs[name] {
+		after = append(after, p.visit(n, nil, optional)...)
 	}
 	file, ok := p.path[name]
 	if !ok {
@@ -103,9 +114,9 @@ func (p *planner) visit(name string, after []int) []int {
 	self := len(p.steps)
 	p.seen[name] = self
 	slices.Sort(after)
-	p.steps = append(p.steps, step{name, file, slices.Compact(after)})
+	p.steps = append(p.steps, step{name, file, slices.Compact(after), optional})
 	for _, n := range p.post[name] {
-		p.visit(n, []int{self})
+		p.visit(n, []int{self}, true)
 	}
 	return []int{self}
 }

@@ -29,12 +29,14 @@ kernel/drivers/block/virtio_blk.ko.xz:
 kernel/drivers/uio/late.ko.xz:
 kernel/drivers/uio/circle.ko.xz:
 kernel/drivers/uio/orphan.ko.xz: kernel/gone.ko.xz
+kernel/drivers/md/raid.ko.xz:
 `,
 	"modules.softdep": `# Soft dependencies extracted from modules themselves.
 softdep libcrc32c pre: crc32c
 softdep virtio_blk post: late
 softdep late pre: circle
 softdep circle pre: late post: virtio-blk
+softdep raid pre: dm-bufio
 softdep bad
 softdep cifs gcm
 `,
@@ -63,13 +65,26 @@ func TestPlan(t *testing.T) {
 		},
 		"soft dependency by alias": {
 			want:  []string{"fs-erofs"},
-			steps: "crc32c_generic crc32c_intel libcrc32c(crc32c_generic,crc32c_intel) erofs(libcrc32c)",
+			steps: "crc32c_generic? crc32c_intel? libcrc32c(crc32c_generic,crc32c_intel) erofs(libcrc32c)",
+		},
+		"soft dependency that a name asks for too": {
+			want:  []string{"fs-erofs", "crc32c_intel"},
+			steps: "crc32c_generic? crc32c_intel libcrc32c(crc32c_generic,crc32c_intel) erofs(libcrc32c)",
+		},
+		"need of a soft dependency": {want: []string{"raid"}, steps: "dm_mod? dm_bufio?(dm_mod) raid(dm_bufio)"},
+		"need of a soft dependency that a name asks for too": {
+			want:  []string{"raid", "dm-bufio"},
+			steps: "dm_mod dm_bufio(dm_mod) raid(dm_bufio)",
+		},
+		"need of a soft dependency that is needed too": {
+			want:  []string{"raid", "dm-verity"},
+			steps: "dm_mod dm_bufio(dm_mod) raid(dm_bufio) reed_solomon dm_verity(dm_mod,dm_bufio,reed_solomon)",
 		},
 		"device, post, circle": {
 			want:  []string{"virtio:d00000002v00001AF4"},
-			steps: "virtio_blk circle late(virtio_blk,circle)",
+			steps: "virtio_blk circle? late?(virtio_blk,circle)",
 		},
-		"bus with a wildcard": {want: []string{"acpi:LNXPWRBN:"}, steps: "circle virtio_blk(circle) late(circle)"},
+		"bus with a wildcard": {want: []string{"acpi:LNXPWRBN:"}, steps: "circle? virtio_blk?(circle) late(circle)"},
 		"once":                {want: []string{"dm-mod", "dm_mod"}, steps: "dm_mod"},
 		"builtin":             {want: []string{"virtio_pci"}},
 		"unknown":             {want: []string{"nope", "dm-mod"}, steps: "dm_mod", unknown: "nope"},
@@ -97,6 +112,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// describe writes steps as NAME, ? for an optional one, and what it waits for in parentheses.
 func describe(steps []step) string {
 	var out []string
 	for _, s := range steps {
@@ -104,16 +120,20 @@ func describe(steps []step) string {
 		for _, i := range s.after {
 			after = append(after, steps[i].name)
 		}
-		if after != nil {
-			out = append(out, s.name+"("+strings.Join(after, ",")+")")
-		} else {
-			out = append(out, s.name)
+		text := s.name
+		if s.optional {
+			text += "?"
 		}
+		if after != nil {
+			text += "(" + strings.Join(after, ",") + ")"
+		}
+		out = append(out, text)
 	}
 	return strings.Join(out, " ")
 }
 
-// FuzzPlan: whatever the index files say, planning ends, and a step waits for earlier ones only.
+// FuzzPlan: whatever the index files say, planning ends, a step waits for earlier ones only, and what one that is not
+// optional needs is not optional either.
 func FuzzPlan(f *testing.F) {
 	for _, name := range []string{"dm-verity", "fs-erofs", "late"} {
 		f.Add(string(debian["modules.dep"].Data), string(debian["modules.softdep"].Data), string(debian["modules.alias"].Data), name)
@@ -133,6 +153,11 @@ func FuzzPlan(f *testing.F) {
 		for i, s := range steps {
 			if len(s.after) > 0 && slices.Max(s.after) >= i {
 				t.Errorf("step %d waits for %v", i, s.after)
+			}
+			for _, need := range ix.needs[s.name] {
+				if j := slices.IndexFunc(steps, func(s step) bool { return s.name == need }); j >= 0 && steps[j].optional && !s.optional {
+					t.Errorf("%s needs %s, which is optional", s.name, need)
+				}
 			}
 		}
 	})

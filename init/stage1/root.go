@@ -53,7 +53,7 @@ func openRoot(loader *modules.Loader, found place, layout slot.Layout) (node str
 		if errors.Is(err, unix.EIO) {
 			err = advise(fmt.Errorf("%w: the data read from the disk is not what root hash %s stands for (the kernel's line "+
 				"above names the block)", err, layout.RootHash), "The slot is damaged or was changed, and is not used. "+
-				"If the other slot is good, choose it in GRUB's menu. "+reinstall)
+				reinstall+" If that does not help, the disk is failing: use another.")
 		}
 		return "", err
 	}

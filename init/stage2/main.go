@@ -32,6 +32,7 @@ var setup = []struct {
 	{"make cgroups", makeCgroups},
 	{"set limits", setLimits},
 	{"set kernel parameters", setKernelParameters},
+	{"prepare for compressed memory", setSwapping},
 }
 
 func main() {
@@ -54,7 +55,7 @@ func main() {
 		kmsg.Error(component, "%v", err)
 	}
 	loader := modules.Open(dir)
-	dog := newWatchdog(health, loader)
+	dog := newWatchdog(health, loader.Load)
 	machined := newSupervisor(children, health, dog.setTimeout, requests)
 	guard("supervisor", machined.run)
 	guard("devices", func() { watchDevices(loader, requests) })

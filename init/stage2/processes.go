@@ -70,11 +70,16 @@ func killProcesses() error {
 	if err := unix.Kill(-1, unix.SIGKILL); err != nil && err != unix.ESRCH {
 		errs = append(errs, err)
 	}
-	for began := time.Now(); populated(cgroups...); time.Sleep(pollEvery) {
-		if time.Since(began) > 4*time.Second {
-			errs = append(errs, errStubborn)
-			break
+	errs = append(errs, awaitEmpty(4*time.Second, cgroups...))
+	return errors.Join(errs...)
+}
+
+// awaitEmpty waits until no process is left in cgroups that were killed, for at most limit.
+func awaitEmpty(limit time.Duration, names ...string) error {
+	for began := time.Now(); populated(names...); time.Sleep(pollEvery) {
+		if time.Since(began) > limit {
+			return errStubborn
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }

@@ -44,11 +44,18 @@ var meanings = map[os.Signal]request{
 	unix.SIGPWR:  {powerOff, "SIGPWR was received"},
 }
 
-// watchSignals hands in what signals ask for. All others that can be sent are ignored: the Go runtime would end the
-// process at some of them, and with it the machine.
+// meaningless are the signals that ask for nothing and would end or stop a Go program, and the machine with this one: when
+// somebody sends them, SIGPIPE when standard output is gone. Go does nothing at the others. What a fault of its own
+// raises, such as SIGSEGV at a nil pointer, still is a panic.
+var meaningless = []os.Signal{
+	unix.SIGHUP, unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV, unix.SIGPIPE,
+	unix.SIGSTKFLT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGSYS,
+}
+
+// watchSignals hands in what signals ask for. Those that are meaningless go to a channel that nobody reads: were they
+// ignored, they would stay so in all that the machine starts, across exec, down to the shell in a pod.
 func watchSignals(requests chan<- request) {
-	signal.Ignore(unix.SIGHUP, unix.SIGQUIT, unix.SIGPIPE, unix.SIGALRM, unix.SIGUSR1, unix.SIGABRT, unix.SIGTRAP,
-		unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGVTALRM, unix.SIGIO, unix.SIGSYS)
+	signal.Notify(make(chan os.Signal, 1), meaningless...)
 	c := make(chan os.Signal, 4)
 	for s := range meanings {
 		signal.Notify(c, s)

@@ -33,9 +33,11 @@ func setLimits() error {
 	return errors.Join(errs...)
 }
 
-// parameters are files of the kernel's and what is written to them. The sysctls that workloads care about are
-// machined's.
-var parameters = []struct{ path, value string }{
+// kernelSetting is a file of the kernel's and what is written to it.
+type kernelSetting struct{ path, value string }
+
+// parameters are the same on every machine. The sysctls that workloads care about are machined's.
+var parameters = []kernelSetting{
 	{"/proc/sys/kernel/hostname", "localhost"}, // Until machined knows better.
 	{"/proc/sys/kernel/modprobe", program},     // For file systems, nftables expressions and the like.
 	{"/proc/sys/kernel/ctrl-alt-del", "0"},     // Tell PID 1 with SIGINT, rather than reset at once.

@@ -13,6 +13,7 @@ import (
 const (
 	machinedDeadline = 60 * time.Second
 	progressEvery    = 10 * time.Second
+	unmountLimit     = 20 * time.Second
 	// resetAfter is how long reboot(2) may take; then the kernel is told to reset without a word to any driver.
 	resetAfter = 20 * time.Second
 )
@@ -34,7 +35,7 @@ func sequence(machined *supervisor) []step {
 		{"kill the processes that are left", 5 * time.Second, killProcesses},
 		{"turn swap off", 10 * time.Second, stopSwapping},
 		{"write to the disks", 20 * time.Second, func() error { unix.Sync(); return nil }},
-		{"unmount", 20 * time.Second, unmountAll},
+		{"unmount", unmountLimit, unmountAll},
 	}
 }
 
@@ -57,12 +58,12 @@ func shutdown(r request, machined *supervisor, dog *watchdog) {
 		s.run()
 	}
 	kmsg.Notice(component, "%v now", r.action)
-	dog.last(r.action)
-	unix.Sync()
+	// From here on nothing waits for a disk: one that is dead must not keep the machine from going down.
 	go func() {
 		time.Sleep(resetAfter)
 		writeFile("/proc/sysrq-trigger", sysrq(r.action))
 	}()
+	dog.last(r.action)
 	command := unix.LINUX_REBOOT_CMD_RESTART
 	if r.action == powerOff {
 		command = unix.LINUX_REBOOT_CMD_POWER_OFF

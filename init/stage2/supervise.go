@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,9 @@ import (
 const (
 	machinedPath = "/usr/bin/machined"
 	machinedOOM  = "-999"
+	// clearWithin is how long what the last machined left may take to die: what waits for a disk does not die before
+	// the disk answers.
+	clearWithin = 10 * time.Second
 )
 
 // environment is all of machined's.
@@ -74,8 +78,13 @@ func (s *supervisor) end() {
 func (s *supervisor) runOnce() (why string, stopping bool) {
 	// What the last machined left running, such as a check of a file system, must not meet the next one's. kube and
 	// the pods are in other cgroups.
-	if err := killCgroup(cgroupMachined); err != nil {
+	if err := errors.Join(killCgroup(cgroupMachined), awaitEmpty(clearWithin, cgroupMachined)); err != nil {
 		kmsg.Error(component, "clear machined's cgroup: %v", err)
+	}
+	select {
+	case <-s.stop:
+		return "", true
+	default:
 	}
 	m, err := s.start()
 	if err != nil {
@@ -101,8 +110,12 @@ func (s *supervisor) runOnce() (why string, stopping bool) {
 			kmsg.Info(component, "machined %s", ending(status, ""))
 			return "", true
 		case <-progress.C:
-			kmsg.Notice(component, "waiting for machined to stop the pods, %v of at most %v",
-				time.Since(began).Round(time.Second), machinedDeadline)
+			waited := time.Since(began).Round(time.Second)
+			if waited >= machinedDeadline {
+				progress.Stop() // The shutdown has gone on.
+				continue
+			}
+			kmsg.Notice(component, "waiting for machined to stop the pods, %v of at most %v", waited, machinedDeadline)
 		}
 	}
 }

@@ -3,10 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestSequence(t *testing.T) {
@@ -93,6 +98,40 @@ func FuzzToUnmount(f *testing.F) {
 	})
 }
 
+// TestPatience: an unmount that hangs does not keep the others waiting, is not tried a second time, and is noticed when it
+// comes back after all.
+func TestPatience(t *testing.T) {
+	p := newPatience()
+	p.limit = 20 * time.Millisecond
+	dead := make(chan struct{})
+	hang := func() error { <-dead; return nil }
+	if err := p.try("/dead", hang); !errors.Is(err, errHangs) {
+		t.Errorf("a call that hangs: %v", err)
+	}
+	if err := p.try("/dead", func() error { panic("a second call") }); !errors.Is(err, errHangs) {
+		t.Errorf("a mount whose call hangs: %v", err)
+	}
+	p.limit = time.Minute
+	if err := p.try("/alive", func() error { return unix.EBUSY }); err != unix.EBUSY {
+		t.Errorf("another mount: %v, want EBUSY", err)
+	}
+	if got := p.hanging(); !slices.Equal(got, []string{"/dead"}) {
+		t.Errorf("hanging: %q, want /dead", got)
+	}
+	close(dead)
+	for deadline := time.Now().Add(10 * time.Second); len(p.hanging()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a call that came back still counts as hanging")
+		}
+	}
+	if err := p.try("/dead", func() error { return nil }); err != nil {
+		t.Errorf("tried again: %v", err)
+	}
+	if err := p.try("/broken", func() error { panic("defect") }); err == nil || errors.Is(err, errHangs) {
+		t.Errorf("a call that panics: %v", err)
+	}
+}
+
 func TestSwapsOnDisk(t *testing.T) {
 	swaps := "Filename\tType\tSize\n/dev/zram0 partition 1 0 100\n/var/swap\\040file file 2 0 -2\n"
 	if got := swapsOnDisk(swaps); !slices.Equal(got, []string{"/var/swap file"}) {
@@ -153,6 +192,61 @@ func TestPowerPressed(t *testing.T) {
 		if got := powerPressed(test.events); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
+	}
+}
+
+// TestSignals: no signal that is sent ends this process, and what it starts inherits none that is ignored.
+func TestSignals(t *testing.T) {
+	ignored := func() string {
+		t.Helper()
+		status, err := os.ReadFile("/proc/self/status")
+		if err != nil {
+			t.Skip(err)
+		}
+		_, mask, _ := strings.Cut(string(status), "\nSigIgn:")
+		mask, _, _ = strings.Cut(mask, "\n")
+		return strings.TrimSpace(mask)
+	}
+	before := ignored()
+	requests := make(chan request, 1)
+	go watchSignals(requests)
+	t.Cleanup(func() {
+		signal.Reset(meaningless...)
+		for s := range meanings {
+			signal.Reset(s)
+		}
+	})
+	// Before it is caught, SIGPWR does nothing to a Go program.
+	heard := func() {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			unix.Kill(os.Getpid(), unix.SIGPWR)
+			select {
+			case <-requests:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("SIGPWR was not heard")
+			}
+		}
+	}
+	heard()
+	for n := unix.Signal(1); n <= 64; n++ {
+		switch n {
+		case unix.SIGKILL, unix.SIGSTOP, 32, 34: // Left at their default, which the kernel spares PID 1.
+			continue
+		}
+		if meanings[n].reason != "" {
+			continue
+		}
+		if err := unix.Kill(os.Getpid(), n); err != nil {
+			t.Errorf("send signal %d: %v", n, err)
+		}
+	}
+	heard()
+	if after := ignored(); after != before {
+		t.Errorf("ignored signals are %s, were %s: what is started would ignore them too", after, before)
 	}
 }
 

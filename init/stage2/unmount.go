@@ -80,9 +80,11 @@ func octal(digits string) (byte, bool) {
 
 // unmountAll unmounts everything that could have something to write. What is in use is tried again: the kernel
 // ends a process a little later than the process does. What stays in use is made read-only, which writes out as
-// well, and detached.
+// well, and detached. What hangs may only be slow, and is given until the end of the step.
 func unmountAll() error {
 	const rounds, pause = 10, 200 * time.Millisecond
+	began := time.Now()
+	kernel := newPatience()
 	var left []mounted
 	for range rounds {
 		text, err := os.ReadFile("/proc/self/mountinfo")
@@ -91,33 +93,48 @@ func unmountAll() error {
 		}
 		left = nil
 		for _, m := range toUnmount(string(text)) {
-			flags := unix.UMOUNT_NOFOLLOW
-			if strings.HasPrefix(m.kind, "nfs") {
-				flags |= unix.MNT_FORCE // Does not wait for a server.
-			}
-			if err := unix.Unmount(m.target, flags); err != nil {
+			if kernel.try(m.target, m.unmount) != nil {
 				left = append(left, m)
 			}
 		}
-		if len(left) == 0 {
+		if len(left) == 0 && len(kernel.hanging()) == 0 {
 			return nil
 		}
 		time.Sleep(pause)
 	}
 	var errs []error
 	for _, m := range left {
-		var err error
-		if strings.HasPrefix(m.source, "/dev/") {
-			err = unix.Mount("", m.target, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
-		}
-		if e := unix.Unmount(m.target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err == nil {
-			err = e
-		}
-		if err != nil {
+		if err := kernel.try(m.target, m.giveUp); err != nil && !errors.Is(err, errHangs) {
 			errs = append(errs, fmt.Errorf("%s (%s on %s) stays in use: %w", m.target, m.kind, m.source, err))
 		}
 	}
+	for len(kernel.hanging()) > 0 && time.Since(began) < unmountLimit-time.Second {
+		time.Sleep(pollEvery)
+	}
+	for _, target := range kernel.hanging() {
+		errs = append(errs, fmt.Errorf("%s: %w", target, errHangs))
+	}
 	return errors.Join(errs...)
+}
+
+func (m mounted) unmount() error {
+	flags := unix.UMOUNT_NOFOLLOW
+	if strings.HasPrefix(m.kind, "nfs") {
+		flags |= unix.MNT_FORCE // Does not wait for a server.
+	}
+	return unix.Unmount(m.target, flags)
+}
+
+// giveUp is what can be done about a mount that stays in use.
+func (m mounted) giveUp() error {
+	var err error
+	if strings.HasPrefix(m.source, "/dev/") {
+		err = unix.Mount("", m.target, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
+	}
+	if e := unix.Unmount(m.target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err == nil {
+		err = e
+	}
+	return err
 }
 
 // stopSwapping stops using disks as swap, which keeps their file systems in use. Compressed memory ends with the

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -12,12 +13,12 @@ import (
 
 	"github.com/coracle-os/coracle/init/control"
 	"github.com/coracle-os/coracle/init/kmsg"
-	"github.com/coracle-os/coracle/init/modules"
 )
 
 const (
-	watchdogDevice = "/dev/watchdog0"
-	// softdogAfter is when the kernel's own watchdog is taken, if no hardware's has appeared. It cannot help when the
+	// watchdogDevices are the kernel's names of them. /dev/watchdog is a second name of the first.
+	watchdogDevices = "/dev/watchdog[0-9]*"
+	// softdogAfter is when the kernel's own watchdog is taken, if none of the hardware's works. It cannot help when the
 	// kernel itself hangs.
 	softdogAfter = 30 * time.Second
 	// longestFeed is the longest time between two feedings.
@@ -29,21 +30,26 @@ const (
 // watchdog restarts the machine when machined is no longer healthy, PID 1 hangs, or a shutdown does not come to its
 // end.
 type watchdog struct {
-	health *health
-	loader *modules.Loader
-	began  time.Time
+	health  *health
+	load    func(modules ...string) error
+	devices string // pattern of their names
+	began   time.Time
 
 	mu       sync.Mutex
 	device   *os.File
-	wanted   int // seconds, asked of the hardware, which may have less: a Raspberry Pi's 15 at most; 0: no watchdog
-	timeout  int // seconds, what the hardware has
-	softdog  bool
+	wanted   int       // seconds, asked of the hardware, which may have less: a Raspberry Pi's 15 at most; 0: no watchdog
+	timeout  int       // seconds, what the hardware has
+	softdog  bool      // was tried
+	broken   bool      // a device could not be opened, which was said
 	hungry   bool      // was not fed the last time
 	shutdown time.Time // when a shutdown must be over; zero while there is none
 }
 
-func newWatchdog(health *health, loader *modules.Loader) *watchdog {
-	return &watchdog{health: health, loader: loader, began: time.Now(), wanted: int(control.WatchdogDefault / time.Second)}
+func newWatchdog(health *health, load func(modules ...string) error) *watchdog {
+	return &watchdog{
+		health: health, load: load, devices: watchdogDevices, began: time.Now(),
+		wanted: int(control.WatchdogDefault / time.Second),
+	}
 }
 
 func (w *watchdog) run() {
@@ -54,28 +60,23 @@ func (w *watchdog) run() {
 
 // turn does what is to be done now, and returns the time until the next turn.
 func (w *watchdog) turn(now time.Time) time.Duration {
+	if w.wantsSoftdog(now) {
+		// Not while the lock is held: loading a module may hang, and a shutdown must begin all the same.
+		if err := w.load("softdog"); err != nil {
+			kmsg.Notice(component, "this machine has no working watchdog: %v", err)
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.wanted == 0 {
+	if !w.ready() {
 		return longestFeed
-	}
-	if w.device == nil {
-		if err := w.open(); errors.Is(err, os.ErrNotExist) && !w.softdog && now.Sub(w.began) >= softdogAfter {
-			w.softdog = true
-			if err := w.loader.Load("softdog"); err != nil {
-				kmsg.Notice(component, "this machine has no watchdog: %v", err)
-			}
-			return 0
-		} else if err != nil {
-			return longestFeed
-		}
 	}
 	hungry := !mayFeed(now, w.health.ok(), w.shutdown)
 	if hungry != w.hungry {
 		w.hungry = hungry
 		if hungry {
 			kmsg.Error(component, "%s: the watchdog restarts the machine in about %d s", w.complaint(), w.timeout)
-		} else {
+		} else if w.shutdown.IsZero() {
 			kmsg.Notice(component, "machined is healthy again, the watchdog is fed")
 		}
 	}
@@ -83,6 +84,30 @@ func (w *watchdog) turn(now time.Time) time.Duration {
 		w.feed()
 	}
 	return feedEvery(w.timeout)
+}
+
+// wantsSoftdog says once that it is time to load the kernel's own watchdog.
+func (w *watchdog) wantsSoftdog(now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.softdog || now.Sub(w.began) < softdogAfter || w.wanted == 0 || w.ready() {
+		return false
+	}
+	w.softdog = true
+	return true
+}
+
+// ready opens a watchdog, unless one is open or none is wanted, and reports whether one is open.
+func (w *watchdog) ready() bool {
+	if w.device != nil || w.wanted == 0 {
+		return w.device != nil
+	}
+	err := w.open()
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !w.broken {
+		w.broken = true
+		kmsg.Notice(component, "this machine has no working watchdog: %v", err)
+	}
+	return err == nil
 }
 
 func (w *watchdog) complaint() string {
@@ -106,14 +131,22 @@ func feedEvery(timeout int) time.Duration {
 	return min(longestFeed, time.Duration(timeout)*time.Second/3)
 }
 
+// open takes the first watchdog that can be opened.
 func (w *watchdog) open() error {
-	f, err := os.OpenFile(watchdogDevice, os.O_WRONLY, 0)
-	if err != nil {
-		return err
+	names, _ := filepath.Glob(w.devices)
+	err := os.ErrNotExist
+	for i, name := range names {
+		f, e := os.OpenFile(name, os.O_WRONLY, 0)
+		if e == nil {
+			w.device = f
+			w.applyTimeout()
+			return nil
+		}
+		if i == 0 {
+			err = e
+		}
 	}
-	w.device = f
-	w.applyTimeout()
-	return nil
+	return err
 }
 
 func (w *watchdog) applyTimeout() {
@@ -125,7 +158,7 @@ func (w *watchdog) applyTimeout() {
 	if n, err := unix.IoctlGetInt(fd, unix.WDIOC_GETTIMEOUT); err == nil && n > 0 {
 		w.timeout = n
 	}
-	name, _ := os.ReadFile("/sys/class/watchdog/watchdog0/identity")
+	name, _ := os.ReadFile(filepath.Join("/sys/class/watchdog", filepath.Base(w.device.Name()), "identity"))
 	kmsg.Info(component, "watchdog %s, %d s", strings.TrimSpace(string(name)), w.timeout)
 }
 
@@ -167,8 +200,10 @@ func (w *watchdog) beginShutdown(limit time.Duration) {
 	w.shutdown = time.Now().Add(limit + shutdownSlack)
 }
 
-// last is called right before the machine goes down. For a restart the watchdog stays armed, fed a last time: it covers
-// what firmware and kernel do until init opens it again. A machine that is switched off must not be woken by it.
+// last is called right before the machine goes down. For a restart the watchdog stays armed, fed a last time. Most
+// drivers stop it when reboot(2) begins (watchdog_stop_on_reboot in the kernel), and what hangs then is for resetAfter;
+// with the others it also covers firmware and kernel until init opens it again. A machine that is switched off must not
+// be woken by it.
 func (w *watchdog) last(a action) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

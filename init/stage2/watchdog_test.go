@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -48,6 +50,43 @@ func TestLast(t *testing.T) {
 		}
 	}
 	newWatchdog(nil, nil).last(powerOff) // Without a device.
+}
+
+// TestSoftdog: a hardware watchdog that cannot be opened is replaced by the kernel's own, once it had its time, and without
+// keeping a shutdown from beginning.
+func TestSoftdog(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/watchdog0", 0o755); err != nil { // Cannot be opened to be written to.
+		t.Fatal(err)
+	}
+	var loaded []string
+	var w *watchdog
+	w = newWatchdog(newHealth(time.Now), func(modules ...string) error {
+		loaded = append(loaded, modules...)
+		if !w.mu.TryLock() {
+			t.Error("the lock is held while a module is loaded")
+		} else {
+			w.mu.Unlock()
+		}
+		return errors.New("no such module")
+	})
+	w.devices = dir + "/watchdog[0-9]*"
+	w.turn(w.began.Add(softdogAfter - time.Second))
+	if loaded != nil || !w.broken {
+		t.Errorf("loaded %q after 29 s, said that the device is broken: %v", loaded, w.broken)
+	}
+	w.turn(w.began.Add(softdogAfter))
+	w.turn(w.began.Add(2 * softdogAfter))
+	if !slices.Equal(loaded, []string{"softdog"}) {
+		t.Errorf("loaded %q, want softdog once", loaded)
+	}
+	if err := os.WriteFile(dir+"/watchdog1", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.turn(w.began.Add(3 * softdogAfter))
+	if got, _ := os.ReadFile(dir + "/watchdog1"); string(got) != "\x00" {
+		t.Errorf("wrote %q to the watchdog that works, want it fed", got)
+	}
 }
 
 // TestWatchdogOff: a watchdog that the config turns off is stopped, not starved, and is not opened again.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -14,27 +15,40 @@ import (
 // smallMemory is the size of RAM, in bytes, below which half as much is added as swap in compressed RAM.
 const smallMemory = 768 << 20
 
-// zramSettings are what is written to the device before it is used, in this order, and to the kernel: a page at a time,
-// because reading ahead costs a decompression a page, and rather pages of the heap than of programs, which
-// have to be read, verified and decompressed again. lz4 is the fastest to decompress.
-func zramSettings(size uint64) []struct{ path, value string } {
-	return []struct{ path, value string }{
+// zramSettings are what is written to the device before it is used, in this order. lz4 is the fastest to decompress.
+func zramSettings(size uint64) []kernelSetting {
+	return []kernelSetting{
 		{"/sys/block/zram0/comp_algorithm", "lz4"},
 		{"/sys/block/zram0/disksize", strconv.FormatUint(size, 10)},
-		{"/proc/sys/vm/page-cluster", "0"},
-		{"/proc/sys/vm/swappiness", "150"},
 	}
+}
+
+// swapSettings suit swap in compressed RAM: a page at a time, because reading ahead costs a decompression a page, and
+// rather pages of the heap than of programs, which have to be read, verified and decompressed again.
+var swapSettings = []kernelSetting{
+	{"/proc/sys/vm/page-cluster", "0"},
+	{"/proc/sys/vm/swappiness", "150"},
+}
+
+// setSwapping prepares for compressMemory. It is done before machined starts, so that the sysctls of the machine config
+// go over it.
+func setSwapping() error {
+	size, err := zramSizeHere()
+	if size == 0 || err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range swapSettings {
+		errs = append(errs, writeFile(s.path, s.value))
+	}
+	return errors.Join(errs...)
 }
 
 // compressMemory adds swap in compressed RAM to a machine that has little.
 func compressMemory(loader *modules.Loader) error {
-	meminfo, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
+	size, err := zramSizeHere()
+	if size == 0 || err != nil {
 		return err
-	}
-	size := zramSize(memTotal(string(meminfo)), uint64(os.Getpagesize()))
-	if size == 0 {
-		return nil
 	}
 	if err := loader.Load("zram"); err != nil {
 		return err
@@ -62,6 +76,15 @@ func compressMemory(loader *modules.Loader) error {
 	}
 	kmsg.Info(component, "%d MiB of swap in compressed memory", size>>20)
 	return nil
+}
+
+// zramSizeHere is zramSize of this machine.
+func zramSizeHere() (uint64, error) {
+	meminfo, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	return zramSize(memTotal(string(meminfo)), uint64(os.Getpagesize())), nil
 }
 
 // zramSize is the size of the swap for a machine with total bytes of RAM, 0 for none.

@@ -15,7 +15,6 @@ import (
 // Event is what is of use in a message. Fields that a message does not have are empty.
 type Event struct {
 	Action    string // add, remove, change, bind, …
-	Path      string // below /sys, such as /devices/virtual/misc/loop-control
 	Subsystem string // such as block
 	Name      string // the device node, below /dev, such as input/event0
 	Modalias  string // what to load a module for
@@ -33,7 +32,7 @@ func Parse(message []byte) (Event, error) {
 	if !ok || !at || len(action) == 0 || len(path) == 0 || path[0] != '/' {
 		return e, fmt.Errorf("message about a device begins with %.60q, want ACTION@PATH", head)
 	}
-	e.Action, e.Path = string(action), string(path)
+	e.Action = string(action)
 	for pair := range bytes.SplitSeq(rest, []byte{0}) {
 		key, value, _ := bytes.Cut(pair, []byte{'='})
 		switch string(key) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/coracle-os/coracle/arch"
+	"github.com/coracle-os/coracle/configs/grub"
 	"github.com/coracle-os/coracle/machined/config/strict"
 )
 
@@ -29,8 +30,8 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 	c.needed("kernel.package", d.Kernel.Package)
 	c.packageName("kernel.package", d.Kernel.Package)
 	for i, a := range d.Kernel.Arguments {
-		if a == "" || strings.ContainsAny(a, " \t\n'\"$") {
-			c.fail(fmt.Sprintf("kernel.arguments[%d]", i), "%q is not one kernel argument without blanks, quotes or $", a)
+		if err := grub.CheckArgument(a); err != nil {
+			c.fail(fmt.Sprintf("kernel.arguments[%d]", i), "%v", err)
 		}
 	}
 	c.moduleSets("kernel.modules.initramfs", d.Kernel.Modules.Initramfs)

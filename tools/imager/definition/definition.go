@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/coracle-os/coracle/configs/grub"
 	"github.com/coracle-os/coracle/machined/config/strict"
 )
 
@@ -34,7 +36,7 @@ type Debian struct {
 // Kernel is Debian's kernel and what is taken of it.
 type Kernel struct {
 	Package   string   `yaml:"package"`   // metapackage such as linux-image-amd64
-	Arguments []string `yaml:"arguments"` // the slot's own kernel arguments
+	Arguments []string `yaml:"arguments"` // the slot's own kernel arguments; grub.DefaultArguments if there are none
 	Modules   Modules  `yaml:"modules"`
 }
 
@@ -126,6 +128,9 @@ func Parse(name string, data []byte) (*Definition, error) {
 	}
 	if problems := d.problems(doc); len(problems) > 0 {
 		return nil, problems.Sorted()
+	}
+	if len(d.Kernel.Arguments) == 0 { // They have commas, so that the tag default cannot have them.
+		d.Kernel.Arguments = slices.Clone(grub.DefaultArguments)
 	}
 	return d, nil
 }

@@ -1,8 +1,10 @@
 package definition
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,6 +27,25 @@ func TestParseSetsDefaults(t *testing.T) {
 	}
 	if d.Debian.Suite != "trixie" || d.Root.Format != "squashfs" || d.Root.Block != 128<<10 || d.Disk.Slot != 320<<20 {
 		t.Errorf("defaults are not set: %+v", d)
+	}
+	for _, want := range []string{"console=ttyS0,115200", "panic=10", "gpt"} {
+		if !slices.Contains(d.Kernel.Arguments, want) {
+			t.Errorf("kernel arguments %q are without %s", d.Kernel.Arguments, want)
+		}
+	}
+	d, err = Parse("a.yml", []byte(strings.Replace(minimal, "kernel:", "kernel:\n  arguments: [quiet]", 1)))
+	if err != nil || !slices.Equal(d.Kernel.Arguments, []string{"quiet"}) {
+		t.Errorf("kernel arguments of its own: %+v, %v", d, err)
+	}
+}
+
+// TestParseRefusesArguments: what GRUB's shell would not pass on is found here, where the line can be named.
+func TestParseRefusesArguments(t *testing.T) {
+	for _, bad := range []string{"", "a b", `a\b`, "a;b", "a|b", "a&b", "a<b", "a>b", "a{b", "a}b", "a#b", "a$b", "a'b", "a\"b", "a\tb", "a\rb"} {
+		text := strings.Replace(minimal, "kernel:", fmt.Sprintf("kernel:\n  arguments:\n  - quiet\n  - %q", bad), 1)
+		if _, err := Parse("a.yml", []byte(text)); err == nil || !strings.Contains(err.Error(), "a.yml:5: kernel.arguments[1]") {
+			t.Errorf("argument %q: error %v, want one for line 5", bad, err)
+		}
 	}
 }
 

@@ -24,11 +24,11 @@ func TestVersion(t *testing.T) {
 
 func TestSourceTime(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
-	if at, err := sourceTime(t.Context(), t.TempDir()); err != nil || at.Unix() != 1700000000 {
+	if at, err := sourceTime(t.Context(), t.TempDir(), true); err != nil || at.Unix() != 1700000000 {
 		t.Errorf("got %v, %v", at, err)
 	}
 	t.Setenv("SOURCE_DATE_EPOCH", "yesterday")
-	if _, err := sourceTime(t.Context(), t.TempDir()); err == nil || !strings.Contains(err.Error(), "SOURCE_DATE_EPOCH") {
+	if _, err := sourceTime(t.Context(), t.TempDir(), true); err == nil || !strings.Contains(err.Error(), "SOURCE_DATE_EPOCH") {
 		t.Errorf("error %v does not say what to check", err)
 	}
 }
