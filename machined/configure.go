@@ -23,13 +23,20 @@ const (
 
 // findConfig looks for the machine's config where one can be.
 func (d *daemon) findConfig(context.Context) error {
-	sources := d.sources()
-	found := sources.Find()
+	found := d.sources().Find()
 	d.use(found)
-	if found.Config == nil && found.Fetch != "" {
-		d.loop("fetching the config", 2*time.Minute, func(ctx context.Context, beat func()) { d.fetchConfig(ctx, sources, found.Fetch, beat) })
+	if found.Config == nil {
+		d.fetch = found.Fetch
 	}
 	return nil
+}
+
+// startFetching fetches the config if it is elsewhere. Not before the phases of the start are over: with the config, some
+// of them run again.
+func (d *daemon) startFetching() {
+	if d.fetch != "" {
+		d.loop("fetching the config", 2*time.Minute, func(ctx context.Context, beat func()) { d.fetchConfig(ctx, d.sources(), d.fetch, beat) })
+	}
 }
 
 func (d *daemon) sources() config.Sources {
@@ -90,7 +97,7 @@ func problemText(err error, another bool) string {
 func noConfig(fetch string) state.Condition {
 	c := state.Condition{ID: conditionConfig, Severity: state.Error, Message: "This machine has no config."}
 	if fetch != "" {
-		c.Message += " It is fetched from " + fetch + " as soon as the network allows."
+		c.Message += " It is fetched from " + config.ShownURL(fetch) + " as soon as the network allows."
 		c.Severity = state.Info
 		return c
 	}
@@ -111,7 +118,7 @@ func (d *daemon) fetchConfig(ctx context.Context, sources config.Sources, url st
 		text, err := config.Fetch(ctx, url)
 		var found config.Found
 		if err == nil {
-			err = sources.Import(&found, url, text)
+			err = sources.Import(&found, config.ShownURL(url), text)
 		}
 		if err == nil {
 			d.use(found)

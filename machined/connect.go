@@ -97,19 +97,20 @@ func (d *daemon) startTime(context.Context) error {
 	case !c.Machine.Time.Disabled && d.timing == nil:
 		ctx, cancel := context.WithCancel(d.ctx)
 		d.timing = cancel
-		d.clock.SetServers(c.Machine.Time.Servers)
+		d.clock.SetServers(timeServers(c.Machine.Time.Servers, nil))
 		d.loops.Go(func() { d.clock.Run(ctx) })
 		d.loops.Go(func() { d.watchClock(ctx) })
 	}
 	return nil
 }
 
-// timeServers are those to ask: the config's, but before its defaults those that came with DHCP.
-func timeServers(configured, fromNetwork []string) []string {
+// timeServers are those to ask: the config's, but before its defaults those that came with DHCP. chosen is whether the
+// config names them.
+func timeServers(configured, fromNetwork []string) (servers []string, chosen bool) {
 	if !slices.Equal(configured, config.Default().Machine.Time.Servers) {
-		return configured
+		return configured, true
 	}
-	return append(slices.Clone(fromNetwork), configured...)
+	return append(slices.Clone(fromNetwork), configured...), false
 }
 
 const conditionClock = "time"
@@ -142,10 +143,16 @@ func (d *daemon) showClock(s clock.State, patient bool) {
 	d.store.Update(func(m *state.Machine) {
 		m.Time.Synced, m.Time.Server, m.Time.LastSync, m.Time.Problem = s.Synced, s.Source, s.LastSync, s.Problem
 	})
-	d.store.Put(s.Problem != "" && !patient, state.Condition{
+	c := state.Condition{
 		ID: conditionClock, Severity: state.Info, Message: "No time server answers; the clock runs by itself.",
 		Hint: "name one that the machine reaches in machine.time.servers",
-	})
+	}
+	if s.Refused {
+		c.Severity = state.Warning
+		c.Message = "A time server says that it is earlier than the time that this machine saved last. Alone it is not believed, so the clock runs by itself."
+		c.Hint = "if the clock is wrong, name the server in machine.time.servers: those are believed"
+	}
+	d.store.Put(s.Problem != "" && !patient, c)
 	if s.Synced {
 		d.milestone("time", s.Source)
 	}

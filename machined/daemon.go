@@ -58,6 +58,7 @@ type daemon struct {
 	// Set by one phase and read by those after it.
 	dataReady  bool
 	media      string // folder of the attached volume; empty: none
+	fetch      string // URL of the config; empty: it is not fetched
 	id, name   string
 	machineKey ed25519.PrivateKey
 
@@ -105,8 +106,8 @@ func (d *daemon) startLoops() {
 	d.loop("status of kube", time.Minute, (&services.Watcher{Control: d.kubeStatus, Store: d.store, Milestone: d.milestone}).Run)
 	d.loop("log of kube", time.Minute, d.trimLog)
 	d.loop("announcements", time.Minute, func(ctx context.Context, beat func()) { console.Announce(ctx, d.store, say, beat) })
-	d.loop("status screen", time.Minute, func(ctx context.Context, beat func()) {
-		if err := console.Show(ctx, d.store, beat); err != nil {
+	d.loops.Go(func() { // without the monitor: no screen, or a broken one, is no reason to restart the machine
+		if err := console.Show(d.ctx, d.store); err != nil {
 			d.log.Info("status screen", "error", err)
 		}
 	})

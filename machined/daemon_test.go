@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -8,9 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coracle-os/coracle/machined/clock"
 	"github.com/coracle-os/coracle/machined/config"
 	"github.com/coracle-os/coracle/machined/network"
 	"github.com/coracle-os/coracle/machined/sequence"
+	"github.com/coracle-os/coracle/machined/state"
+	"github.com/coracle-os/coracle/machined/storage"
 )
 
 func TestPhasesAreInOrder(t *testing.T) {
@@ -52,11 +57,23 @@ func TestKernelArgument(t *testing.T) {
 
 func TestTimeServers(t *testing.T) {
 	defaults := config.Default().Machine.Time.Servers
-	if got := timeServers(defaults, []string{"192.0.2.1"}); got[0] != "192.0.2.1" || len(got) != len(defaults)+1 {
+	if got, chosen := timeServers(defaults, []string{"192.0.2.1"}); got[0] != "192.0.2.1" || len(got) != len(defaults)+1 || chosen {
 		t.Errorf("%v: those of DHCP go before the defaults", got)
 	}
-	if got := timeServers([]string{"ntp.example"}, []string{"192.0.2.1"}); !slices.Equal(got, []string{"ntp.example"}) {
+	if got, chosen := timeServers([]string{"ntp.example"}, []string{"192.0.2.1"}); !slices.Equal(got, []string{"ntp.example"}) || !chosen {
 		t.Errorf("%v: those of the config are the only ones", got)
+	}
+}
+
+func TestRefusedTimeIsSaid(t *testing.T) {
+	d := &daemon{store: state.NewStore(state.Machine{})}
+	d.showClock(clock.State{Problem: "x", Refused: true}, false)
+	if m, _ := d.store.Get(); len(m.Conditions) != 1 || m.Conditions[0].Severity != state.Warning || !strings.Contains(m.Conditions[0].Hint, "machine.time.servers") {
+		t.Errorf("%+v", m.Conditions)
+	}
+	d.showClock(clock.State{}, false)
+	if m, _ := d.store.Get(); len(m.Conditions) != 0 {
+		t.Errorf("%+v", m.Conditions)
 	}
 }
 
@@ -81,6 +98,12 @@ func TestRunningNodeIP(t *testing.T) {
 	}
 }
 
+func TestFetchedConfigHidesItsSecrets(t *testing.T) {
+	if c := noConfig("https://me:secret@example.com/m.yaml?token=secret"); strings.Contains(c.Message, "secret") || !strings.Contains(c.Message, "https://example.com/m.yaml") {
+		t.Error(c.Message)
+	}
+}
+
 func TestProblemText(t *testing.T) {
 	_, err := config.Parse("BOOT/machine.yaml", []byte("machine: {rolle: server}"))
 	got := problemText(err, true)
@@ -88,5 +111,14 @@ func TestProblemText(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s\nlacks %q", got, want)
 		}
+	}
+}
+
+func TestSpaceStaysWhenItCannotBeMeasured(t *testing.T) {
+	d := &daemon{log: slog.New(slog.DiscardHandler), store: state.NewStore(state.Machine{})}
+	d.showSpace(storage.Space{Size: 1000, Free: 10, Inodes: 10, FreeInodes: 5}, nil)
+	d.showSpace(storage.Space{}, errors.New("statfs /var: input/output error"))
+	if m, _ := d.store.Get(); m.Data.Total != 1000 || m.Data.Used != 990 || len(m.Conditions) != 1 {
+		t.Errorf("%+v", m)
 	}
 }

@@ -33,8 +33,10 @@ func main() {
 	// init asks for a shutdown with SIGTERM. kube gets its own signals: it is in a session of its own.
 	terminate := make(chan os.Signal, 1)
 	signal.Notify(terminate, syscall.SIGTERM, syscall.SIGINT)
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	// Nobody reads these. They are not ignored, as kube and all pods would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE)
 
+	syscall.CloseOnExec(control.FD) // the line to init is not for children
 	ctx, stop := context.WithCancel(context.Background())
 	d := newDaemon(ctx, os.NewFile(control.FD, "init"))
 	d.startLoops()
@@ -42,6 +44,7 @@ func main() {
 		if err := sequence.Run(ctx, d, phases, d.reportPhase); err != nil {
 			panic(err) // the list is wrong, which the tests find
 		}
+		d.startFetching()
 	}()
 	<-terminate
 	d.shutDown()

@@ -40,22 +40,24 @@ func (d *daemon) measureOnce() {
 	if err != nil {
 		d.log.Info("measure time", "error", err)
 	}
-	before, _ := d.store.Get()
-	var space storage.Space
-	if before.Data.Ready {
-		if space, err = storage.Usage(); err != nil {
-			d.log.Info("measure DATA", "error", err)
-		}
-		problem := space.Problem()
-		d.store.Put(problem != "", state.Condition{ID: conditionFull, Severity: state.Warning, Message: problem})
-	}
 	d.store.Update(func(m *state.Machine) {
 		m.Memory = state.Memory{Total: total, Available: available}
 		m.Started = time.Now().Add(-uptime).Round(time.Second)
-		if before.Data.Ready {
-			m.Data.Total, m.Data.Used = space.Size, space.Size-space.Free
-		}
 	})
+	if m, _ := d.store.Get(); m.Data.Ready {
+		d.showSpace(storage.Usage(m.Data.Device))
+	}
+}
+
+// showSpace puts how full DATA is into the state. What was known stays when that could not be found out.
+func (d *daemon) showSpace(space storage.Space, err error) {
+	if err != nil {
+		d.log.Info("measure DATA", "error", err)
+		return
+	}
+	problem := space.Problem()
+	d.store.Put(problem != "", state.Condition{ID: conditionFull, Severity: state.Warning, Message: problem})
+	d.store.Update(func(m *state.Machine) { m.Data.Total, m.Data.Used = space.Size, space.Size-space.Free })
 }
 
 // trimLog keeps the log of kube small.

@@ -78,7 +78,7 @@ func (d *daemon) placeNode(s network.State, started time.Time) time.Duration {
 	}
 	d.store.Put(own, state.Condition{
 		ID: conditionNodeAddress, Severity: state.Warning,
-		Message: fmt.Sprintf("The network gives this machine no address. Kubernetes runs for itself, at %s.", ip),
+		Message: fmt.Sprintf("The network gives this machine no IPv4 address. Kubernetes runs for itself, at %s.", ip),
 		Hint:    "see to the cable and the DHCP server; Kubernetes is restarted with an address as soon as there is one",
 	})
 	if n.ip.IsValid() {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/coracle-os/coracle/init/control"
 	"github.com/coracle-os/coracle/machined/clock"
@@ -69,50 +66,6 @@ func (d *daemon) raiseSavedClock(context.Context) error {
 		return nil
 	}
 	return d.raise(clock.SavedPath)
-}
-
-// sendLogs copies the log of kube to the device that the config names.
-func (d *daemon) sendLogs(context.Context) error {
-	c, _ := d.current()
-	path := c.Machine.Logs.Device
-	if path == "" {
-		return nil
-	}
-	device, err := openLogDevice(path)
-	d.warn("machine.logs.device", err)
-	if err != nil {
-		return nil
-	}
-	d.loops.Go(func() {
-		defer device.Close()
-		log := kubeProgram.Log
-		if err := log.Copy(d.ctx, device, log.Size(), true); err != nil {
-			d.log.Error("logs are no longer sent", "device", path, "error", err)
-		}
-	})
-	return nil
-}
-
-// openLogDevice opens a character device to write to. A serial line gets the speed of the kernel's console.
-func openLogDevice(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && info.Mode()&os.ModeCharDevice == 0 {
-		err = fmt.Errorf("%s is not a character device", path)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	if t, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err == nil {
-		t.Cflag = t.Cflag&^unix.CBAUD | unix.B115200 | unix.CLOCAL
-		t.Ispeed, t.Ospeed = unix.B115200, unix.B115200
-		unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, t)
-	}
-	return f, nil
 }
 
 // configureWatchdog passes the timeout on to init, which has the watchdog.

@@ -40,7 +40,7 @@ func (d *daemon) mountMedia(ctx context.Context) (err error) {
 	return err
 }
 
-// keyPath is the machine's key, relative to its state on DATA.
+// keyPath is the machine's key, on DATA.
 const keyPath = "/var/lib/coracle/keys/machine.key"
 
 // identify gives the machine its ID and its key; without DATA, new ones for as long as it runs.

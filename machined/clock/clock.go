@@ -1,5 +1,6 @@
-// Package clock keeps the system's clock right: never below the time at which the release was built nor the time that
-// was saved last, and set by SNTP as soon as a server answers. Nothing waits for it.
+// Package clock keeps the system's clock right: it is set by SNTP as soon as a server answers. It is never before the
+// build of the release; and never before the time that was saved last, unless two time servers agree that it is, or one
+// that the owner chose says so (docs/decisions/0040). Nothing waits for it.
 package clock
 
 import (
@@ -13,7 +14,8 @@ import (
 // SavedPath is the file whose modification time is the time that was saved last: that costs one inode to write.
 const SavedPath = "/var/lib/coracle/clock"
 
-// Floor is the earliest that it can be now: when the release was built, or the time that was saved at path.
+// Floor is the earliest that it can be now by what the machine knows: when the release was built, or the time that was
+// saved at path.
 func Floor(built time.Time, path string) time.Time {
 	st, err := os.Stat(path)
 	if err != nil || st.ModTime().Before(built) {

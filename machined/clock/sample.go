@@ -45,6 +45,8 @@ func (l limits) check(now time.Time) error {
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
 const (
 	samples       = 3
 	sampleSpacing = 250 * time.Millisecond
@@ -97,8 +99,29 @@ func best(s []sample) sample {
 	return slices.MinFunc(s, func(a, b sample) int { return cmp.Compare(a.delay, b.delay) })
 }
 
-// choose picks one of at most three answers, which are in the order of the servers' preference: of three the median, so
-// that one server that is wrong does no harm; else the first.
+// agreeWithin is how far apart the offsets of two servers that agree may be: a bad mobile network, not more.
+const agreeWithin = time.Second
+
+// errAlone is that nobody agrees with a server whose time is before the saved one.
+var errAlone = errors.New("the time that was saved last; in that no server is believed alone")
+
+// believed picks the answers that may set the clock at now, and says what is wrong with the others: a step to before saved
+// takes two servers that agree.
+func believed(answers []answer, now, saved time.Time) (good []answer, alone []error) {
+	for _, a := range answers {
+		claims := now.Add(a.offset)
+		agrees := func(b answer) bool { return b.server != a.server && (a.offset-b.offset).Abs() <= agreeWithin }
+		if a.offset.Abs() > stepAbove && claims.Before(saved) && !slices.ContainsFunc(answers, agrees) {
+			alone = append(alone, fmt.Errorf("time server %s: says that it is %s, which is before %s, %w", a.server, minute(claims), minute(saved), errAlone))
+			continue
+		}
+		good = append(good, a)
+	}
+	return good, alone
+}
+
+// choose picks one of the answers, which are in the order of the servers' preference: of three or more
+// the median, so that one server that is wrong does no harm; else the first.
 func choose(answers []answer) answer {
 	if len(answers) < 3 {
 		return answers[0]

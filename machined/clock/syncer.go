@@ -17,6 +17,7 @@ type State struct {
 	Source   string        // the server that was believed last
 	LastSync time.Time     // when
 	Problem  string        // why the clock is not, or no longer, set by a server; empty: all is well
+	Refused  bool          // Problem is that a server's time is before the saved one
 }
 
 // Syncer keeps the clock right by SNTP. Make one with [New].
@@ -34,6 +35,7 @@ type Syncer struct {
 
 	mu      sync.Mutex
 	servers []string
+	chosen  bool                 // by the owner of the machine
 	kissed  map[string]time.Time // servers that asked to be left alone, and until when
 	state   State
 	changed chan struct{}
@@ -57,11 +59,12 @@ func New(built time.Time, path string, log *slog.Logger) *Syncer {
 	}
 }
 
-// SetServers says whom to ask, the best first: host, host:port or address. With none the clock runs free.
-func (s *Syncer) SetServers(servers []string) {
+// SetServers says whom to ask, the best first: host, host:port or address. With none the clock runs free. chosen is
+// whether the owner of the machine named them: then one alone may set the clock to before the saved time.
+func (s *Syncer) SetServers(servers []string, chosen bool) {
 	s.mu.Lock()
-	same := slices.Equal(s.servers, servers)
-	s.servers = slices.Clone(servers)
+	same := slices.Equal(s.servers, servers) && s.chosen == chosen
+	s.servers, s.chosen = slices.Clone(servers), chosen
 	s.mu.Unlock()
 	if !same {
 		s.Wake()
@@ -208,12 +211,16 @@ func (s *Syncer) idle(d *discipline) time.Duration {
 	return 0
 }
 
-// askAll asks the servers in their order, several at once, until one of such a group has given the time.
+// askAll asks the servers in their order, several at once, until one has given a time that is believed.
 func (s *Syncer) askAll(ctx context.Context, servers []string) ([]answer, error) {
-	var problems []error
+	s.mu.Lock()
+	chosen := s.chosen
+	s.mu.Unlock()
+	saved := Floor(s.limits.earliest, s.saved)
+	var answers []answer
+	var problems, alone []error
 	for group := range slices.Chunk(servers, atOnce) {
 		got, errs := askGroup(ctx, group, s.limits)
-		var answers []answer
 		for i, err := range errs {
 			if err == nil {
 				answers = append(answers, got[i])
@@ -226,11 +233,15 @@ func (s *Syncer) askAll(ctx context.Context, servers []string) ([]answer, error)
 				s.mu.Unlock()
 			}
 		}
-		if len(answers) > 0 {
-			return answers, nil
+		good := answers
+		if !chosen {
+			good, alone = believed(answers, time.Now(), saved)
+		}
+		if len(good) > 0 {
+			return good, nil
 		}
 	}
-	return nil, errors.Join(problems...)
+	return nil, errors.Join(append(problems, alone...)...)
 }
 
 // askGroup asks all servers at once and returns what each said. It does not wait for anybody once ctx ends: a name
@@ -267,7 +278,7 @@ func askGroup(ctx context.Context, servers []string, l limits) ([]answer, []erro
 func (s *Syncer) fail(err error) {
 	s.update(func(st *State) {
 		if !st.Synced || time.Since(st.LastSync) > unsyncedAfter {
-			st.Problem = err.Error()
+			st.Problem, st.Refused = err.Error(), errors.Is(err, errAlone)
 		}
 	})
 }

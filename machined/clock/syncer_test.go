@@ -108,16 +108,26 @@ func TestSyncer(t *testing.T) {
 		servers []*server
 		step    time.Duration // 0: slewed
 		problem string
+		saved   bool // the time was saved just now
+		chosen  bool // the owner named the servers
 	}{
-		{"a clock that is right", []*server{{}}, 0, ""},
-		{"a clock that is behind", []*server{{ahead: time.Hour}}, time.Hour, ""},
-		{"a clock that is ahead", []*server{{ahead: -time.Second}}, -time.Second, ""},
-		{"a server from before the build", []*server{{ahead: -thisYear - 48*time.Hour}}, 0, "but this release was built 2026-11-01"},
-		{"a server from far in the future", []*server{{ahead: 40 * 365 * 24 * time.Hour}}, 0, "which is after"},
-		{"one of three is wrong", []*server{{ahead: 24 * time.Hour}, {}, {}}, 0, ""},
-		{"the second server helps out", []*server{{kiss: "DENY"}, {ahead: time.Hour}}, time.Hour, ""},
-		{"only a kiss of death", []*server{{kiss: "RATE"}}, 0, "asked us to leave it alone (RATE)"},
-		{"a server without a source", []*server{{stratum: 16}}, 0, "stratum"},
+		{"a clock that is right", []*server{{}}, 0, "", false, false},
+		{"a clock that is behind", []*server{{ahead: time.Hour}}, time.Hour, "", false, false},
+		{"a clock that is ahead", []*server{{ahead: -time.Second}}, -time.Second, "", false, false},
+		{"a server from before the build", []*server{{ahead: -thisYear - 48*time.Hour}}, 0, "but this release was built 2026-11-01", false, false},
+		{"a server from far in the future", []*server{{ahead: 40 * 365 * 24 * time.Hour}}, 0, "which is after", false, false},
+		{"one of three is wrong", []*server{{ahead: 24 * time.Hour}, {}, {}}, 0, "", false, false},
+		{"the second server helps out", []*server{{kiss: "DENY"}, {ahead: time.Hour}}, time.Hour, "", false, false},
+		{"only a kiss of death", []*server{{kiss: "RATE"}}, 0, "asked us to leave it alone (RATE)", false, false},
+		{"a server without a source", []*server{{stratum: 16}}, 0, "stratum", false, false},
+		{"back behind the saved time", []*server{{ahead: -time.Hour}}, 0, "which is before", true, false},
+		{"back, by a server that was chosen", []*server{{ahead: -time.Hour}}, -time.Hour, "", true, true},
+		{"back, as two agree", []*server{{ahead: -time.Hour}, {ahead: -time.Hour}}, -time.Hour, "", true, false},
+		{"back, and the two do not agree", []*server{{ahead: -time.Hour}, {ahead: -2 * time.Hour}}, 0, "in that no server is believed alone", true, false},
+		{"back, but another knows better", []*server{{ahead: -time.Hour}, {}}, 0, "", true, false},
+		{"back, as the fourth agrees", []*server{{ahead: -time.Hour}, {stratum: 16}, {stratum: 16}, {ahead: -time.Hour}}, -time.Hour, "", true, false},
+		{"back to before the build, as two agree", []*server{{ahead: -thisYear - 48*time.Hour}, {ahead: -thisYear - 48*time.Hour}}, 0, "but this release was built", true, false},
+		{"a little back", []*server{{ahead: -50 * time.Millisecond}}, 0, "", true, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -129,7 +139,10 @@ func TestSyncer(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "clock")
 			s, clock := New(built, path, slog.New(slog.DiscardHandler)), &fake{}
 			s.clock = clock
-			s.SetServers(addresses)
+			if test.saved {
+				s.save()
+			}
+			s.SetServers(addresses, test.chosen)
 			state := runUntilChanged(t, s)
 			if test.problem != "" {
 				if state.Synced || !strings.Contains(state.Problem, test.problem) || len(clock.steps)+len(clock.slews) > 0 {
@@ -179,7 +192,7 @@ func TestKissedServerIsLeftAlone(t *testing.T) {
 	s := New(built, "", slog.New(slog.DiscardHandler))
 	s.clock = &fake{}
 	kissing := &server{kiss: "DENY"}
-	s.SetServers([]string{kissing.start(t)})
+	s.SetServers([]string{kissing.start(t)}, false)
 	var d discipline
 	for range 3 {
 		if next := s.poll(t.Context(), &d); next <= 0 {
@@ -207,7 +220,7 @@ func TestServersArriveLate(t *testing.T) {
 		case state.Synced:
 			return
 		case state.Problem == "no time server is known":
-			s.SetServers([]string{(&server{}).start(t)})
+			s.SetServers([]string{(&server{}).start(t)}, false)
 		}
 		select {
 		case <-changed:

@@ -19,9 +19,10 @@ const fetchTimeout = 30 * time.Second
 func Fetch(ctx context.Context, from string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
+	shown := ShownURL(from)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
-	if err != nil {
-		return nil, fmt.Errorf("fetch the machine config: %w", err)
+	if err != nil { // which holds parts of the URL
+		return nil, fmt.Errorf("fetch the machine config from %s: it cannot be read as a URL", shown)
 	}
 	client := &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil},
@@ -37,17 +38,30 @@ func Fetch(ctx context.Context, from string) ([]byte, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("fetch the machine config: %w", err)
+		if of, ok := errors.AsType[*url.Error](err); ok {
+			err = of.Err // without the URL
+		}
+		return nil, fmt.Errorf("fetch the machine config from %s: %w", shown, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch the machine config from %s: the server answers %s", from, resp.Status)
+		return nil, fmt.Errorf("fetch the machine config from %s: the server answers %s", shown, resp.Status)
 	}
 	text, err := readAtMost(resp.Body, MaxSize+1)
 	if err != nil {
-		return nil, fmt.Errorf("fetch the machine config from %s: %w", from, err)
+		return nil, fmt.Errorf("fetch the machine config from %s: %w", shown, err)
 	}
 	return text, nil
+}
+
+// ShownURL is raw without what may be secret: user, password, query. The status of a machine without a config is for anybody
+// to read.
+func ShownURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return "the kernel argument " + Argument
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 func readAtMost(r io.Reader, n int64) ([]byte, error) { return io.ReadAll(io.LimitReader(r, n)) }

@@ -37,7 +37,7 @@ type Sources struct {
 type Found struct {
 	Config *types.MachineConfig // nil: none, or none that is valid
 	From   string               // where it is from, for a person
-	Fetch  string               // URL to fetch a config from, once there is a network
+	Fetch  string               // URL to fetch a config from, once there is a network; to be shown by [ShownURL] only
 
 	Notices []string // what a person should know, without being a problem
 	Problem error    // why a config that is there is not in force
@@ -157,12 +157,12 @@ func (s Sources) fromArgument(f *Found) {
 	case strings.HasPrefix(s.URL, "http://"), strings.HasPrefix(s.URL, "https://"):
 		f.Fetch = s.URL
 	default:
-		f.Problem = fmt.Errorf("the kernel argument %s=%s is not an http:, https: or data: URL", Argument, s.URL)
+		f.Problem = fmt.Errorf("the kernel argument %s is not an http:, https: or data: URL", Argument)
 		f.Hint = "correct the kernel argument " + Argument
 	}
 }
 
-// Import makes text, which came from somewhere else, the config and keeps it on DATA.
+// Import makes text, which came from somewhere else, the config and keeps it on DATA. from is shown.
 func (s Sources) Import(f *Found, from string, text []byte) error {
 	c, err := Parse(from, text)
 	if err != nil {

@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,7 +40,7 @@ func TestFind(t *testing.T) {
 		"bad BOOT, then a URL":  {boot: bad, url: "https://example.com/m.yaml", problem: "machine.rolle", fetch: "https://example.com/m.yaml"},
 		"URL":                   {url: "http://example.com/m.yaml", fetch: "http://example.com/m.yaml"},
 		"URL, but DATA has one": {data: other, url: "http://example.com/m.yaml", domain: "other.local", from: "DATA", dataAfter: other},
-		"URL of another kind":   {url: "ftp://example.com", problem: "is not an http:, https: or data: URL"},
+		"URL of another kind":   {url: "ftp://example.com", problem: "coracle.config is not an http:, https: or data: URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -140,6 +142,49 @@ func TestFetch(t *testing.T) {
 	}
 	if _, err := Parse("m", large); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestShownURL(t *testing.T) {
+	for raw, want := range map[string]string{
+		"http://example.com/m.yaml":                       "http://example.com/m.yaml",
+		"https://me:secret@example.com:8443/m.yaml?t=s#f": "https://example.com:8443/m.yaml",
+		"https://token@[2001:db8::1]/a%20b":               "https://[2001:db8::1]/a%20b",
+		"https://me:sec/ret@example.com/m.yaml":           "the kernel argument coracle.config",
+		"me:secret@example.com":                           "the kernel argument coracle.config",
+	} {
+		if got := ShownURL(raw); got != want {
+			t.Errorf("%s: %s, want %s", raw, got, want)
+		}
+	}
+}
+
+func TestFetchShowsNoSecret(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch user, password, _ := r.BasicAuth(); {
+		case user != "me" || password != "s3cret" || r.URL.RawQuery != "token=s3cret":
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/hangs-up":
+			panic(http.ErrAbortHandler)
+		case r.URL.Path == "/breaks-off":
+			w.Header().Set("Content-Length", "100")
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer server.Close()
+	base := strings.Replace(server.URL, "http://", "http://me:s3cret@", 1)
+	for url, want := range map[string]string{
+		base + "/none?token=s3cret":       "404",
+		base + "/hangs-up?token=s3cret":   "EOF",
+		base + "/breaks-off?token=s3cret": "EOF",
+		"http://me:s3cret/x@example.com":  "cannot be read as a URL",
+	} {
+		_, err := Fetch(t.Context(), url)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func checkAPI(k *checker) {
 
 var (
 	moduleName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	sysctlName = regexp.MustCompile(`^[A-Za-z0-9_-]+([./][A-Za-z0-9_*-]+)+$`)
+	sysctlName = regexp.MustCompile(`^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)+$`)
 )
 
 func checkKernel(k *checker) {

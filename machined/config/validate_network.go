@@ -14,6 +14,7 @@ import (
 func checkInterfaces(k *checker) {
 	matches := map[[3]string]int{}
 	addresses := map[netip.Addr]string{}
+	routes := map[routeSlot]string{}
 	for i, n := range k.Machine.Network.Interfaces {
 		at := fmt.Sprintf("machine.network.interfaces[%d]", i)
 		checkMatch(k, at, n)
@@ -36,9 +37,30 @@ func checkInterfaces(k *checker) {
 			addresses[a.Addr()] = p
 		}
 		for j, r := range n.Routes {
-			checkRoute(k, fmt.Sprintf("%s.routes[%d]", at, j), r)
+			p := fmt.Sprintf("%s.routes[%d]", at, j)
+			checkRoute(k, p, r)
+			slot := slotOf(r)
+			if first, seen := routes[slot]; seen && r.To.IsValid() {
+				k.fail(p, "goes to %s with the metric of %s; give one of them another metric", r.To, first)
+			} else {
+				routes[slot] = p
+			}
 		}
 	}
+}
+
+// routeSlot is what the kernel has one route for, over all interfaces.
+type routeSlot struct {
+	to     netip.Prefix
+	metric int
+}
+
+func slotOf(r types.Route) routeSlot {
+	s := routeSlot{r.To.Masked(), r.Metric}
+	if r.Metric == 0 && r.To.Addr().Is6() {
+		s.metric = 1024 // what the kernel makes of it
+	}
+	return s
 }
 
 // checkMatch checks how an interface is found.
@@ -97,6 +119,9 @@ func checkRoute(k *checker, at string, r types.Route) {
 	}
 	if r.Via.IsValid() && (r.Via.IsUnspecified() || r.Via.IsMulticast() || r.Via.IsLoopback()) {
 		k.fail(at+".via", "%s cannot be a gateway", r.Via)
+	}
+	if zone := r.Via.Zone(); zone != "" {
+		k.fail(at+".via", "write %s, without %%%s: the route is one of this interface", r.Via.WithZone(""), zone)
 	}
 	if r.Metric < 0 {
 		k.fail(at+".metric", "%d is negative", r.Metric)

@@ -2,8 +2,8 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 	"unsafe"
@@ -25,26 +25,21 @@ const (
 )
 
 // Show keeps the screen up to date until ctx ends. A machine without virtual terminals has none: no error.
-func Show(ctx context.Context, store *state.Store, beat func()) error {
-	tty, err := os.OpenFile(terminal, os.O_RDWR|unix.O_NOCTTY, 0)
+//
+// It never blocks: whoever is at the keyboard can stop the terminal (Scroll Lock).
+func Show(ctx context.Context, store *state.Store) error {
+	fd, err := unix.Open(terminal, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		waitBeating(ctx, beat)
 		return nil
 	}
-	defer tty.Close()
-	quiet(int(tty.Fd()))
-	redirectErr := redirectKernel(int(tty.Fd()), 2)
-	if _, err := tty.WriteString(prepare); err != nil {
-		return fmt.Errorf("status screen on %s: %w", terminal, err)
-	}
-	shown := ""
+	defer unix.Close(fd)
+	quiet(fd)
+	redirectErr := redirectKernel(fd, 2)
+	out := frames{fd: fd, head: prepare}
 	for {
-		beat()
 		m, changed := store.Get()
-		if text := Render(m, time.Now(), true); text != shown {
-			shown = text
-			// From the top left; each line clears what is right of it, the end what is below. No flicker.
-			tty.WriteString("\x1b[H" + strings.ReplaceAll(text, "\n", "\x1b[K\r\n") + "\x1b[J")
+		if err := out.draw(Render(m, time.Now(), true)); err != nil {
+			return fmt.Errorf("status screen on %s: %w", terminal, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -60,27 +55,42 @@ func Show(ctx context.Context, store *state.Store, beat func()) error {
 	}
 }
 
-// waitBeating beats until ctx ends.
-func waitBeating(ctx context.Context, beat func()) {
-	tick := time.NewTicker(clockEvery)
-	defer tick.Stop()
-	for {
-		beat()
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+// frames draws on a terminal that is open without blocking.
+type frames struct {
+	fd    int
+	head  string // goes before the first frame
+	shown string // empty: nothing, or a part of a frame
 }
 
-// quiet turns off the echo of keys that are pressed.
+// draw shows text. A frame that the terminal does not take whole, because it is stopped, is dropped: the next one
+// starts from the top left again.
+func (f *frames) draw(text string) error {
+	if text == f.shown {
+		return nil
+	}
+	f.shown = ""
+	// Each line clears what is right of it, the end what is below. No flicker.
+	frame := f.head + "\x1b[H" + strings.ReplaceAll(text, "\n", "\x1b[K\r\n") + "\x1b[J"
+	n, err := unix.Write(f.fd, []byte(frame))
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return nil
+	case err != nil:
+		return err
+	case n == len(frame):
+		f.head, f.shown = "", text
+	}
+	return nil
+}
+
+// quiet turns off the echo of keys that are pressed, and that Ctrl-S stops the terminal.
 func quiet(fd int) {
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return
 	}
 	t.Lflag &^= unix.ECHO | unix.ICANON
+	t.Iflag &^= unix.IXON
 	unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }
 

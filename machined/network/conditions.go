@@ -31,21 +31,23 @@ func conditions(config types.Network, views []view, others []link, route Default
 			add("none", state.Warning, "", "no network interface was found")
 		}
 	}
-	connected := slices.ContainsFunc(views, func(v view) bool { return len(v.addresses) > 0 })
+	connected := slices.ContainsFunc(views, view.ipv4)
+	onlyIPv6 := !connected && slices.ContainsFunc(views, func(v view) bool { return v.link.Carrier && len(v.addresses) > 0 })
 	for _, v := range views {
 		name := v.link.Name
 		switch {
 		case v.problem != "":
 			add("failed."+name, state.Warning, "", "%s", v.problem)
 		case connected && len(config.Interfaces) == 0:
+		case !v.link.Carrier && onlyIPv6 && len(config.Interfaces) == 0:
 		case !v.link.Carrier && v.link.Up && settled:
 			add("carrier."+name, state.Warning, "plug in the cable, or see what is at its other end", "%s has no carrier", name)
-		case v.link.Carrier && len(v.addresses) == 0 && v.asking >= silence:
-			add("dhcp."+name, state.Warning, "see to the DHCP server, or give a static address in the config", "%s: no DHCP server answers; asking goes on", name)
+		case v.link.Carrier && !v.ipv4() && v.asking >= silence:
+			add("dhcp."+name, state.Warning, "see to the DHCP server, or give a static address in the config", "%s has no IPv4 address: no DHCP server answers; asking goes on", name)
 		}
 	}
 	if connected && route.Interface == "" && settled {
-		add("route", state.Info, "", "there is no default route: only the own network can be reached")
+		add("route", state.Info, "", "there is no IPv4 default route: over IPv4 only the own network can be reached")
 	}
 	return found
 }

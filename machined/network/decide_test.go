@@ -1,6 +1,7 @@
 package network
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -87,10 +88,60 @@ func TestPlanFor(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := planFor(&test.settings, test.lease, 1, test.now); !reflect.DeepEqual(got, test.want) {
+			if got := planFor(&test.settings, test.lease, 1, test.now, map[slot]bool{}); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
 		})
+	}
+}
+
+// TestPlansDoNotFight: the kernel has one route with a destination and metric, over all interfaces.
+func TestPlansDoNotFight(t *testing.T) {
+	gateway := func(via string, metric int) types.Interface {
+		return types.Interface{Routes: []types.Route{{To: defaultIPv4, Via: addr(via), Metric: metric}}}
+	}
+	twice := gateway("192.0.2.1", 0)
+	twice.Routes = append(twice.Routes, gateway("192.0.2.2", 0).Routes...)
+	six := types.Interface{Routes: []types.Route{{To: defaultIPv6, Via: addr("fe80::1")}, {To: defaultIPv6, Via: addr("fe80::2"), Metric: ipv6Metric}}}
+	dhcp := &lease{Address: pfx("198.51.100.7/24"), Routes: []leaseRoute{{defaultIPv4, addr("198.51.100.1")}}}
+	tests := []struct {
+		name       string
+		interfaces []types.Interface
+		lease      *lease // of all of them
+		want       string // gateways and metrics
+	}{
+		{"two default routes", []types.Interface{gateway("192.0.2.1", 0), gateway("192.0.2.2", 0)}, nil, "192.0.2.1 0"},
+		{"with metrics", []types.Interface{gateway("192.0.2.1", 0), gateway("192.0.2.2", 1)}, nil, "192.0.2.1 0, 192.0.2.2 1"},
+		{"on one interface", []types.Interface{twice}, nil, "192.0.2.1 0"},
+		{"IPv6's metric 0 is 1024", []types.Interface{six}, nil, "fe80::1 1024"},
+		{"DHCP on two", []types.Interface{automatic, automatic}, dhcp, "198.51.100.1 100, 198.51.100.1 101"},
+		{"static with the metric of DHCP", []types.Interface{gateway("192.0.2.1", 101), automatic}, dhcp, "192.0.2.1 101, 198.51.100.1 100"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var got []string
+			taken := map[slot]bool{}
+			for order := range test.interfaces {
+				for _, r := range planFor(&test.interfaces[order], test.lease, order, 0, taken).Routes {
+					got = append(got, fmt.Sprintf("%s %d", r.Via, r.Metric))
+				}
+			}
+			if s := strings.Join(got, ", "); s != test.want {
+				t.Errorf("got %q, want %q", s, test.want)
+			}
+		})
+	}
+}
+
+func TestPace(t *testing.T) {
+	var p pace
+	for i, step := range []struct {
+		changed bool
+		want    time.Duration
+	}{{true, 0}, {false, 0}, {true, 0}, {true, fightPause}, {true, fightPause}, {false, 0}, {true, 0}} {
+		if got := p.pause(step.changed); got != step.want {
+			t.Errorf("look %d: %v, want %v", i, got, step.want)
+		}
 	}
 }
 
@@ -126,7 +177,9 @@ func TestDiff(t *testing.T) {
 
 func TestConditions(t *testing.T) {
 	have := []address{{Prefix: pfx("192.0.2.7/24")}}
+	slaac := []address{{Prefix: pfx("2001:db8::7/64")}}
 	good := DefaultRoute{Interface: "eth0", Via: addr("192.0.2.1")}
+	six := types.Network{Interfaces: []types.Interface{{Name: "eth0"}}}
 	named := types.Network{Interfaces: []types.Interface{{Name: "eth0"}, {Name: "eth9", Driver: "r8169"}}}
 	tests := []struct {
 		name   string
@@ -141,9 +194,12 @@ func TestConditions(t *testing.T) {
 		{name: "no interface", expect: []string{"network.none: no network interface was found"}},
 		{name: "no interface yet", early: true},
 		{name: "no carrier", views: []view{{link: eth1}}, expect: []string{"network.carrier.eth1: eth1 has no carrier"}},
-		{name: "DHCP is silent", views: []view{{link: eth0, asking: 11 * time.Second}}, expect: []string{"network.dhcp.eth0: eth0: no DHCP server answers; asking goes on"}},
+		{name: "DHCP is silent", views: []view{{link: eth0, asking: 11 * time.Second}}, expect: []string{"network.dhcp.eth0: eth0 has no IPv4 address: no DHCP server answers; asking goes on"}},
+		{name: "the cable is pulled, the address stays", views: []view{{link: eth1, addresses: have}}, expect: []string{"network.carrier.eth1: eth1 has no carrier"}},
+		{name: "SLAAC, but no DHCP", views: []view{{link: eth0, addresses: slaac, asking: 11 * time.Second}, {link: eth1}}, expect: []string{"network.dhcp.eth0: eth0 has no IPv4 address: no DHCP server answers; asking goes on"}},
+		{name: "IPv6 only, on purpose", config: six, views: []view{{link: eth0, addresses: slaac, settings: &six.Interfaces[0]}}},
 		{name: "DHCP is asked", views: []view{{link: eth0, asking: 3 * time.Second}}},
-		{name: "no default route", views: []view{{link: eth0, addresses: have}}, expect: []string{"network.route: there is no default route: only the own network can be reached"}},
+		{name: "no default route", views: []view{{link: eth0, addresses: have}}, expect: []string{"network.route: there is no IPv4 default route: over IPv4 only the own network can be reached"}},
 		{name: "an entry matches nothing", config: named, views: []view{{link: eth0, addresses: have, settings: &named.Interfaces[0]}}, route: good,
 			expect: []string{"network.unmatched.1: machine.network.interfaces[1] (name eth9, driver r8169) matches no interface"}},
 		{name: "a configured port without a cable", config: named, views: []view{{link: eth0, addresses: have, settings: &named.Interfaces[0]}, {link: eth1, settings: &named.Interfaces[1]}}, route: good,
@@ -166,15 +222,13 @@ func TestConditions(t *testing.T) {
 
 func TestSnapshot(t *testing.T) {
 	config := types.Network{Nameservers: []netip.Addr{addr("9.9.9.9")}, Search: []string{"here"}}
-	l := &lease{Nameservers: []netip.Addr{addr("192.0.2.53"), addr("9.9.9.9")}, Search: []string{"example.org"}, NTPServers: []netip.Addr{addr("192.0.2.123")}, Hostname: "edge7"}
+	l := &lease{Nameservers: []netip.Addr{addr("192.0.2.53"), addr("9.9.9.9")}, Search: []string{"example.org"}, NTPServers: []netip.Addr{addr("192.0.2.123")}}
 	s := snapshot(config, []view{{link: eth0, addresses: []address{{Prefix: pfx("192.0.2.7/24")}}, lease: l}}, nil, DefaultRoute{Interface: "eth0"}, true)
 	want := State{
-		Interfaces:   []Interface{{Name: "eth0", MAC: eth0.MAC, Driver: "virtio_net", Carrier: true, Addresses: prefixes("192.0.2.7/24")}},
 		Addresses:    []Address{{"eth0", pfx("192.0.2.7/24")}},
 		DefaultRoute: DefaultRoute{Interface: "eth0"},
 		Nameservers:  []netip.Addr{addr("9.9.9.9"), addr("192.0.2.53")},
 		Search:       []string{"here", "example.org"},
-		Hostname:     "edge7",
 		NTPServers:   []string{"192.0.2.123"},
 	}
 	if !reflect.DeepEqual(s, want) {

@@ -35,6 +35,22 @@ func (r route) same(o route) bool {
 	return r.To == o.To && r.Via == o.Via && r.Metric == o.Metric && r.Protocol == o.Protocol
 }
 
+// slot is what the kernel has one route for: a second one replaces the first, even on another interface.
+type slot struct {
+	to     netip.Prefix
+	metric int
+}
+
+// claim keeps the first route of each slot that is not taken, and takes it.
+func claim(routes []route, taken map[slot]bool) []route {
+	return slices.DeleteFunc(routes, func(r route) bool {
+		s := slot{r.To, r.Metric}
+		lost := taken[s]
+		taken[s] = true
+		return lost
+	})
+}
+
 // plan is how an interface should be.
 type plan struct {
 	Addresses []address
@@ -61,8 +77,8 @@ const (
 )
 
 // planFor says how the interface with settings c and perhaps a lease should be at now. order is its position among
-// the machine's interfaces.
-func planFor(c *types.Interface, l *lease, order int, now time.Duration) plan {
+// the machine's interfaces, taken what routes of those before it have.
+func planFor(c *types.Interface, l *lease, order int, now time.Duration, taken map[slot]bool) plan {
 	p := plan{MTU: c.MTU}
 	switch {
 	case c.IPv6 != types.IPv6Off:
@@ -85,6 +101,7 @@ func planFor(c *types.Interface, l *lease, order int, now time.Duration) plan {
 	if l != nil && c.UseDHCP() && !l.expired(now) {
 		p.addLease(l, order, now)
 	}
+	p.Routes = claim(p.Routes, taken)
 	for i := range p.Routes {
 		r := &p.Routes[i]
 		r.OnLink = r.Via.IsValid() && !r.Via.IsLinkLocalUnicast() && !slices.ContainsFunc(p.Addresses, func(a address) bool { return a.Prefix.Contains(r.Via) })

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,6 @@ type lease struct {
 	Nameservers []netip.Addr  `json:"nameservers,omitempty"`
 	Search      []string      `json:"search,omitempty"`
 	NTPServers  []netip.Addr  `json:"ntpServers,omitempty"`
-	Hostname    string        `json:"hostname,omitempty"`
 	MTU         int           `json:"mtu,omitempty"` // 0: not said
 	Acquired    time.Duration `json:"acquired"`      // since boot
 	Renew       time.Duration `json:"renew"`         // T1, after Acquired
@@ -55,7 +55,7 @@ const (
 // wanted are the options that are asked for.
 var wanted = []dhcpv4.OptionCode{
 	dhcpv4.OptionSubnetMask, dhcpv4.OptionClasslessStaticRoute, dhcpv4.OptionRouter, dhcpv4.OptionDomainNameServer,
-	dhcpv4.OptionHostName, dhcpv4.OptionDomainName, dhcpv4.OptionDNSDomainSearchList, dhcpv4.OptionInterfaceMTU,
+	dhcpv4.OptionDomainName, dhcpv4.OptionDNSDomainSearchList, dhcpv4.OptionInterfaceMTU,
 	dhcpv4.OptionNTPServers, dhcpv4.OptionIPAddressLeaseTime, dhcpv4.OptionRenewTimeValue, dhcpv4.OptionRebindingTimeValue,
 }
 
@@ -81,7 +81,7 @@ func parseLease(ack *dhcpv4.DHCPv4, now time.Duration) (*lease, error) {
 	l := &lease{
 		Address: netip.PrefixFrom(address, bits), Server: server,
 		Nameservers: servers(ack.DNS()), NTPServers: servers(ack.NTPServers()), Search: search(ack),
-		Hostname: hostname(ack.HostName()), Acquired: now,
+		Acquired: now,
 	}
 	l.Routes = routes(ack)
 	if b := ack.Options.Get(dhcpv4.OptionInterfaceMTU); len(b) == 2 {
@@ -108,7 +108,8 @@ func setTimes(l *lease, ack *dhcpv4.DHCPv4) {
 	}
 }
 
-// routes are those of option 121, or else the first router's (RFC 3442: who sends both means the former).
+// routes are those of option 121, the first to each destination, or else the first router's (RFC 3442: who sends both
+// means the former).
 func routes(ack *dhcpv4.DHCPv4) []leaseRoute {
 	var found []leaseRoute
 	for _, r := range ack.ClasslessStaticRoute() {
@@ -126,7 +127,9 @@ func routes(ack *dhcpv4.DHCPv4) []leaseRoute {
 				continue
 			}
 		}
-		found = append(found, route)
+		if !slices.ContainsFunc(found, func(f leaseRoute) bool { return f.To == route.To }) {
+			found = append(found, route)
+		}
 	}
 	if len(found) > 0 {
 		return found
@@ -176,15 +179,6 @@ func search(ack *dhcpv4.DHCPv4) []string {
 		}
 	}
 	return found
-}
-
-// hostname is name's first label if that can be a machine's name, else empty.
-func hostname(name string) string {
-	name, _, _ = strings.Cut(strings.ToLower(name), ".")
-	if !validDomain(name) || strings.Contains(name, "_") {
-		return ""
-	}
-	return name
 }
 
 // validDomain is whether name is a domain name of letters, digits, dashes and underscores. A line break in one would

@@ -47,6 +47,8 @@ const (
 	checkEvery = time.Minute
 	// retryEvery is when to try again what failed, if nothing changes before.
 	retryEvery = 5 * time.Second
+	// fightPause is between looks that each have something to change: somebody undoes it.
+	fightPause = time.Second
 )
 
 // New returns a manager of a machine without a config.
@@ -84,8 +86,12 @@ func (m *Manager) Run(ctx context.Context) {
 	}
 	go m.watch(ctx)
 	defer m.stopAll()
+	var p pace
 	for {
-		next := m.reconcile(ctx)
+		next, changed := m.reconcile(ctx)
+		if !sleep(ctx, p.pause(changed)) {
+			return
+		}
 		timer := time.NewTimer(next)
 		select {
 		case <-ctx.Done():
@@ -105,18 +111,34 @@ func (m *Manager) poke() {
 	}
 }
 
-// reconcile makes the machine as it should be, and returns when to look again at the latest.
-func (m *Manager) reconcile(ctx context.Context) time.Duration {
+// pace keeps the loop from turning without rest.
+type pace struct{ changed bool }
+
+// pause is how long to rest after a look that changed something or not.
+func (p *pace) pause(changed bool) time.Duration {
+	again := changed && p.changed
+	p.changed = changed
+	if again {
+		return fightPause
+	}
+	return 0
+}
+
+// reconcile makes the machine as it should be. It returns when to look again at the latest, and whether there was
+// something to change.
+func (m *Manager) reconcile(ctx context.Context) (next time.Duration, changed bool) {
 	all, err := links()
 	if err != nil {
 		m.log.Error("network", "error", err)
-		return time.Second
+		return time.Second, false
 	}
 	m.mu.Lock()
 	config, hostname := m.config, m.hostname
 	m.mu.Unlock()
 
-	now, next := bootTime(), checkEvery
+	now := bootTime()
+	next = checkEvery
+	taken := map[slot]bool{}
 	var views []view
 	var others []link
 	managed := map[string]bool{}
@@ -131,11 +153,12 @@ func (m *Manager) reconcile(ctx context.Context) time.Duration {
 		managed[l.Name] = true
 		p := m.port(l, *settings)
 		p.connect(ctx, hostname)
-		v, err := p.apply(len(views), now)
+		v, err := p.apply(len(views), now, taken)
 		if err != nil {
 			next = min(next, retryEvery)
 		}
 		v.settings = settings
+		changed = changed || v.changed
 		views = append(views, v)
 		if v.asking > 0 && v.asking < silence {
 			next = min(next, silence-v.asking)
@@ -161,7 +184,7 @@ func (m *Manager) reconcile(ctx context.Context) time.Duration {
 		route = DefaultRoute{all[i].Name, via}
 	}
 	m.publish(snapshot(config, views, others, route, settled))
-	return next
+	return next, changed
 }
 
 // port returns the port of l with its settings as they are now. Hardware that is new under an old name has a new port.

@@ -174,6 +174,20 @@ func (w *world) until(what string, is func(State) bool) State {
 	}
 }
 
+// linkUntil waits for eth0 to be so.
+func (w *world) linkUntil(what string, is func(*netlink.LinkAttrs) bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		l, err := netlink.LinkByName("eth0")
+		if err == nil && is(l.Attrs()) {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("not reached: %s; eth0 is %+v, %v", what, l, err)
+		}
+	}
+}
+
 func has(address string) func(State) bool {
 	return func(s State) bool { return slices.Contains(s.Addresses, Address{"eth0", pfx(address)}) }
 }
@@ -299,7 +313,7 @@ func TestRealDHCP(t *testing.T) {
 	if !slices.Equal(s.Search, []string{"example.org"}) || !slices.Equal(s.Nameservers, []netip.Addr{addr("192.0.2.53")}) || len(s.Conditions) > 0 {
 		t.Errorf("state is %+v", s)
 	}
-	w.until("MTU", func(s State) bool { return s.Interfaces[0].MTU == 1400 })
+	w.linkUntil("MTU", func(a *netlink.LinkAttrs) bool { return a.MTU == 1400 })
 	if b, err := os.ReadFile(w.manager.resolvConf); err != nil || !strings.HasSuffix(string(b), "nameserver 192.0.2.53\nsearch example.org\n") {
 		t.Errorf("resolv.conf: %q, %v", b, err)
 	}
@@ -337,7 +351,7 @@ func TestRealDHCP(t *testing.T) {
 
 	// Not ours any more: it keeps what is not ours.
 	w.manager.Configure(types.Network{}, "edge7")
-	w.until("released", func(s State) bool { return len(s.Interfaces) == 0 })
+	w.until("released", func(s State) bool { return len(s.Addresses) == 0 })
 	left, err := addresses(l.Attrs().Index)
 	if left = slices.DeleteFunc(left, func(a address) bool { return a.Prefix.Addr().Is6() }); err != nil || len(left) != 1 || left[0].Prefix != pfx("192.0.2.200/32") {
 		t.Errorf("addresses left are %+v, %v", left, err)
@@ -411,7 +425,7 @@ func TestRealCable(t *testing.T) {
 	// The cable out and in again, while the server is silent: the address stays.
 	dhcpd.set(func(s *server) { s.address = "" })
 	w.there(func() { w.plug(false) })
-	w.until("no carrier", func(s State) bool { return !s.Interfaces[0].Carrier })
+	w.until("no carrier", func(s State) bool { return len(s.Conditions) == 1 && s.Conditions[0].ID == "network.carrier.eth0" })
 	w.there(func() { w.plug(true) })
 	dhcpd.until(t, "REQUEST verify")
 	dhcpd.until(t, "DISCOVER")

@@ -118,8 +118,8 @@ func (p *port) noLease(err error) {
 }
 
 // apply makes the interface as it should be, and returns how it is then. An error is logged, once while it stays.
-func (p *port) apply(order int, now time.Duration) (view, error) {
-	v, err := p.change(order, now)
+func (p *port) apply(order int, now time.Duration, taken map[slot]bool) (view, error) {
+	v, err := p.change(order, now, taken)
 	said := ""
 	if err != nil {
 		said = err.Error()
@@ -131,7 +131,7 @@ func (p *port) apply(order int, now time.Duration) (view, error) {
 	return v, err
 }
 
-func (p *port) change(order int, now time.Duration) (view, error) {
+func (p *port) change(order int, now time.Duration, taken map[slot]bool) (view, error) {
 	p.mu.Lock()
 	l, leased, owned := p.link, p.memory.Lease, slices.Clone(p.memory.Owned)
 	v := view{link: l, lease: leased, problem: p.problem}
@@ -142,7 +142,7 @@ func (p *port) change(order int, now time.Duration) (view, error) {
 	if leased != nil && (leased.expired(now) || !p.settings.UseDHCP()) {
 		leased, v.lease = nil, nil
 	}
-	want := planFor(&p.settings, leased, order, now)
+	want := planFor(&p.settings, leased, order, now, taken)
 	for _, s := range sysctls(l.Name, want.IPv6) {
 		if err := s.apply(); err != nil {
 			return v, err
@@ -167,6 +167,7 @@ func (p *port) change(order int, now time.Duration) (view, error) {
 	if c.none() {
 		return v, nil
 	}
+	v.changed = true
 	// Remembered before it is done: an address that is not known as ours would stay for ever.
 	for _, a := range want.Addresses {
 		owned = union(owned, []netip.Prefix{a.Prefix})

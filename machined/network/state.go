@@ -11,22 +11,12 @@ import (
 
 // State is how the machine is connected.
 type State struct {
-	Interfaces   []Interface       // those that the config, or its absence, has us manage
-	Addresses    []Address         // of all of them
+	Addresses    []Address         // of the interfaces that the config, or its absence, has us manage
 	DefaultRoute DefaultRoute      // of IPv4
 	Nameservers  []netip.Addr      // of the config, then of DHCP
 	Search       []string          // DNS search domains, likewise
-	Hostname     string            // that a DHCP server gave; may be empty
 	NTPServers   []string          // that DHCP servers named
 	Conditions   []state.Condition // what is wrong, in words; their Since is not set
-}
-
-// Interface is one interface.
-type Interface struct {
-	Name, MAC, Driver string
-	Carrier           bool
-	MTU               int
-	Addresses         []netip.Prefix
 }
 
 // Address is an address of an interface.
@@ -49,6 +39,12 @@ type view struct {
 	lease     *lease
 	asking    time.Duration // how long DHCP has been asked for without an answer; 0: it is not
 	problem   string        // what DHCP or the kernel said
+	changed   bool          // it was not as it should be
+}
+
+// ipv4 is whether the interface can be used for IPv4. An address stays when the cable is pulled.
+func (v view) ipv4() bool {
+	return v.link.Carrier && slices.ContainsFunc(v.addresses, func(a address) bool { return a.Prefix.Addr().Is4() })
 }
 
 // snapshot puts together the state. views are in the order of preference; others are interfaces that are wired but not
@@ -56,20 +52,14 @@ type view struct {
 func snapshot(config types.Network, views []view, others []link, route DefaultRoute, settled bool) State {
 	s := State{DefaultRoute: route, Nameservers: slices.Clone(config.Nameservers), Search: slices.Clone(config.Search)}
 	for _, v := range views {
-		i := Interface{Name: v.link.Name, MAC: v.link.MAC, Driver: v.link.Driver, Carrier: v.link.Carrier, MTU: v.link.MTU}
 		for _, a := range v.addresses {
-			i.Addresses = append(i.Addresses, a.Prefix)
 			s.Addresses = append(s.Addresses, Address{v.link.Name, a.Prefix})
 		}
-		s.Interfaces = append(s.Interfaces, i)
 		if l := v.lease; l != nil {
 			s.Nameservers = union(s.Nameservers, l.Nameservers)
 			s.Search = union(s.Search, l.Search)
 			for _, a := range l.NTPServers {
 				s.NTPServers = union(s.NTPServers, []string{a.String()})
-			}
-			if s.Hostname == "" {
-				s.Hostname = l.Hostname
 			}
 		}
 	}

@@ -20,7 +20,8 @@ const (
 	// DummyInterface carries the node's address while the network gives none.
 	DummyInterface = "coracle0"
 
-	// addressGrace is how long a machine waits for a first address before it does without.
+	// addressGrace is how long a machine waits for a first address that the default route goes out of, before it does
+	// with another, or without.
 	addressGrace = 10 * time.Second
 	// lossGrace is how long kube keeps the address that it has, after the network lost it. Longer than a switch or
 	// router takes to start again: to change the address restarts kube.
@@ -66,7 +67,8 @@ type NodeIP struct {
 }
 
 // Choose returns the node's address at now, given the addresses that the machine has. started is when the network was
-// first brought up. The zero address means to wait, until at the latest.
+// first brought up. The zero address means to wait, until at the latest. To change the address restarts kube, so one that
+// the default route does not go out of is taken only when time has shown that there is no better.
 func (n *NodeIP) Choose(addresses []Address, now, started time.Time) (ip netip.Addr, until time.Time) {
 	var candidates []Address
 	for _, a := range addresses {
@@ -75,25 +77,29 @@ func (n *NodeIP) Choose(addresses []Address, now, started time.Time) (ip netip.A
 		}
 	}
 	own := OwnAddress(n.Cluster)
+	fallback := own
+	if len(candidates) > 0 {
+		fallback = candidates[0].Addr
+	}
+	byDefault := slices.IndexFunc(candidates, func(a Address) bool { return a.Default })
 	switch {
 	case slices.ContainsFunc(candidates, func(a Address) bool { return a.Addr == n.Current }):
 		n.lostAt = time.Time{} // stay, even if another has become nicer
-	case len(candidates) > 0:
-		i := max(0, slices.IndexFunc(candidates, func(a Address) bool { return a.Default }))
-		n.Current, n.lostAt = candidates[i].Addr, time.Time{}
-	case !n.Current.IsValid():
+	case byDefault >= 0:
+		n.Current, n.lostAt = candidates[byDefault].Addr, time.Time{}
+	case !n.Current.IsValid() || n.Current == own:
 		if until := started.Add(addressGrace); now.Before(until) {
-			return netip.Addr{}, until
+			return n.Current, until
 		}
-		n.Current = own
-	case n.Current != own:
+		n.Current = fallback
+	default:
 		if n.lostAt.IsZero() {
 			n.lostAt = now
 		}
 		if until := n.lostAt.Add(lossGrace); now.Before(until) {
 			return n.Current, until
 		}
-		n.Current, n.lostAt = own, time.Time{}
+		n.Current, n.lostAt = fallback, time.Time{}
 	}
 	return n.Current, time.Time{}
 }

@@ -87,11 +87,23 @@ func (p Program) settle(pid int) error {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(strconv.Itoa(p.OOM)), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err // that it is gone already is for its exit to tell
 	}
+	return p.writePID(pid)
+}
+
+func (p Program) writePID(pid int) error {
 	return atomicfile.Write(p.PIDFile, []byte(strconv.Itoa(pid)+"\n"), 0o644)
 }
 
-// Adopt finds the process that an earlier machined started. Nil: there is none.
-func (p Program) Adopt() *Process {
+// forgetPID removes the PID file, unless it is about another process.
+func (p Program) forgetPID(pid int) {
+	if text, err := os.ReadFile(p.PIDFile); err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(pid) {
+		os.Remove(p.PIDFile)
+	}
+}
+
+// Adopt finds the process that an earlier machined started. Nil: there is none. With the process, an error is that its
+// PID could not be written down.
+func (p Program) Adopt() (*Process, error) {
 	for _, pid := range p.candidates() {
 		pidfd, err := unix.PidfdOpen(pid, 0)
 		if err != nil {
@@ -112,12 +124,9 @@ func (p Program) Adopt() *Process {
 			}
 			proc.ended()
 		}()
-		if atomicfile.Write(p.PIDFile, []byte(strconv.Itoa(pid)+"\n"), 0o644) != nil {
-			continue
-		}
-		return proc
+		return proc, p.writePID(pid)
 	}
-	return nil
+	return nil, nil
 }
 
 // candidates are the PID in the file, then those in the cgroup: machined may have died before it wrote the file.
@@ -164,7 +173,7 @@ func (p *Process) ended() {
 	unix.Close(p.pidfd)
 	p.pidfd = -1
 	p.mu.Unlock()
-	os.Remove(p.prog.PIDFile)
+	p.prog.forgetPID(p.pid)
 	close(p.done)
 }
 

@@ -54,7 +54,7 @@ func TestProcessReason(t *testing.T) {
 
 func TestAdopt(t *testing.T) {
 	prog := program(t, "while :; do sleep 0.05; done; echo not reached")
-	if p := prog.Adopt(); p != nil {
+	if p, _ := prog.Adopt(); p != nil {
 		t.Fatalf("adopted %d, and nothing runs", p.PID())
 	}
 	child, err := prog.Start()
@@ -62,9 +62,9 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer child.Signal(syscall.SIGKILL)
-	adopted := prog.Adopt()
-	if adopted == nil || adopted.PID() != child.PID() {
-		t.Fatalf("adopted %v, want %d", adopted, child.PID())
+	adopted, err := prog.Adopt()
+	if err != nil || adopted == nil || adopted.PID() != child.PID() {
+		t.Fatalf("adopted %v, %v, want %d", adopted, err, child.PID())
 	}
 	if score, _ := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(must(os.ReadFile(prog.PIDFile)))), "oom_score_adj")); strings.TrimSpace(string(score)) != "100" {
 		t.Errorf("oom_score_adj %q", score)
@@ -86,10 +86,35 @@ func must(b []byte, err error) []byte {
 	return b
 }
 
+// TestAdoptWithoutPIDFile: a process that cannot be written down is adopted all the same, or a second kube is started.
+func TestAdoptWithoutPIDFile(t *testing.T) {
+	prog := program(t, "while :; do sleep 0.05; done; echo not reached")
+	child, err := prog.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer child.Signal(syscall.SIGKILL)
+	later := prog
+	later.Cgroup = t.TempDir() // where it is found
+	os.WriteFile(filepath.Join(later.Cgroup, "cgroup.procs"), []byte(strconv.Itoa(child.PID())), 0o644)
+	later.PIDFile = filepath.Join(prog.Log.Path, "pid") // the log is no folder
+	adopted, err := later.Adopt()
+	if adopted == nil || adopted.PID() != child.PID() || err == nil {
+		t.Fatalf("adopted %v, %v", adopted, err)
+	}
+	os.WriteFile(prog.PIDFile, []byte("1\n"), 0o644) // another's
+	child.Signal(syscall.SIGKILL)
+	waitDone(t, adopted)
+	waitDone(t, child)
+	if _, err := os.Stat(prog.PIDFile); err != nil {
+		t.Errorf("the PID file of another process is gone: %v", err)
+	}
+}
+
 func TestAdoptIsNotFooled(t *testing.T) {
 	prog := program(t, "exit 0")
 	os.WriteFile(prog.PIDFile, []byte(strconv.Itoa(os.Getpid())), 0o644) // the number was given to another process
-	if p := prog.Adopt(); p != nil {
+	if p, _ := prog.Adopt(); p != nil {
 		t.Errorf("adopted %d", p.PID())
 	}
 }

@@ -59,8 +59,12 @@ func NewSupervisor(program Program, settingsPath string, store *state.Store, log
 		Store: store, Log: log, Beat: beat, settingsPath: settingsPath,
 		start: func() (process, error) { return orNil(program.Start()) },
 		adopt: func() process {
-			p, _ := orNil(program.Adopt(), nil)
-			return p
+			p, err := program.Adopt()
+			if err != nil {
+				log.Error("write down the PID of the kube that runs", "error", err)
+			}
+			found, _ := orNil(p, nil)
+			return found
 		},
 		changed: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}

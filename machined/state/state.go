@@ -29,7 +29,7 @@ type Machine struct {
 	Memory       Memory      `json:"memory"`
 	Kube         Kube        `json:"kube"`
 	Conditions   []Condition `json:"conditions,omitempty"`   // what is wrong, the worst first
-	ShuttingDown string      `json:"shuttingDown,omitempty"` // why: reboot or poweroff
+	ShuttingDown string      `json:"shuttingDown,omitempty"` // why: restart, power off, or asked by init
 }
 
 // Address is an address of an interface.

@@ -26,10 +26,10 @@ const (
 var errDamaged = errors.New("the file system is damaged beyond what e2fsck can repair")
 
 // check runs e2fsck on device until the file system is good, first with what is safe (-p), then with all it can do
-// (-y), and returns what it said if it repaired something.
-func check(ctx context.Context, device string, progress func(string)) ([]string, error) {
+// (-y), and returns what it said if it repaired something. force has it look at a file system that is marked clean too.
+func check(ctx context.Context, device string, force bool, progress func(string)) ([]string, error) {
 	progress("checking the file system of " + device)
-	code, said, err := fsck(ctx, "-p", device)
+	code, said, err := fsck(ctx, "-p", force, device)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func check(ctx context.Context, device string, progress func(string)) ([]string,
 		return said, nil
 	}
 	progress("repairing the file system of " + device + "; this may take minutes")
-	code, said, err = fsck(ctx, "-y", device)
+	code, said, err = fsck(ctx, "-y", force, device)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +55,12 @@ func check(ctx context.Context, device string, progress func(string)) ([]string,
 }
 
 // fsck runs e2fsck and returns its exit code and the lines it said.
-func fsck(ctx context.Context, mode, device string) (int, []string, error) {
-	out, err := command(ctx, e2fsckPath, mode, device)
+func fsck(ctx context.Context, mode string, force bool, device string) (int, []string, error) {
+	args := []string{mode, device}
+	if force {
+		args = append([]string{"-f"}, args...)
+	}
+	out, err := command(ctx, e2fsckPath, args...)
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() < 0) {
 		return 0, nil, fmt.Errorf("run %s %s %s: %w", e2fsckPath, mode, device, err)

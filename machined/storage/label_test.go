@@ -3,6 +3,8 @@ package storage
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -151,8 +153,8 @@ func TestSpaceProblem(t *testing.T) {
 		want  string
 	}{
 		{"plenty", Space{Size: 10 << 30, Free: 5 << 30, Inodes: 100, FreeInodes: 50}, ""},
-		{"full", Space{Size: 10 << 30, Free: 0, Inodes: 100, FreeInodes: 50}, "DATA is 100 % full, 0 MiB of 10.0 GiB are free"},
-		{"no inodes", Space{Size: 10 << 30, Free: 5 << 30, Inodes: 100, FreeInodes: 1}, "room for 1 more files"},
+		{"full", Space{Size: 10 << 30, Free: 0, Inodes: 100, FreeInodes: 50}, "100 % of DATA's 10.0 GiB are full"},
+		{"no inodes", Space{Size: 10 << 30, Free: 5 << 30, Inodes: 100, FreeInodes: 1}, "99 % of its inodes"},
 		{"read-only", Space{Size: 10 << 30, Free: 5 << 30, Inodes: 100, FreeInodes: 50, ReadOnly: true}, "read-only"},
 	}
 	for _, test := range tests {
@@ -161,5 +163,34 @@ func TestSpaceProblem(t *testing.T) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+func TestSpaceProblemChangesWithThePercentage(t *testing.T) {
+	space := func(free, inodes uint64) string {
+		return Space{Size: 10_000 << 20, Free: free << 20, Inodes: 100_000, FreeInodes: inodes}.Problem()
+	}
+	if a, b := space(499, 50_000), space(401, 50_000); a != b {
+		t.Errorf("both are 95 %%: %q, %q", a, b)
+	}
+	if a, b := space(5000, 4990), space(5000, 4010); a != b {
+		t.Errorf("both are 95 %%: %q, %q", a, b)
+	}
+	if a, b := space(499, 50_000), space(399, 50_000); a == b {
+		t.Errorf("95 and 96 %%: %q", a)
+	}
+}
+
+func TestMetErrors(t *testing.T) {
+	sys := t.TempDir()
+	for name, count := range map[string]string{"vda4": "0\n", "mmcblk0p4": "2\n", "cciss!c0d0p4": "1\n"} {
+		os.Mkdir(filepath.Join(sys, name), 0o755)
+		os.WriteFile(filepath.Join(sys, name, "errors_count"), []byte(count), 0o644)
+	}
+	for device, want := range map[string]bool{"/dev/vda4": false, "/dev/mmcblk0p4": true, "/dev/cciss/c0d0p4": true, "/dev/none": false} {
+		space, err := usage(t.TempDir(), sys, device)
+		if err != nil || space.ReadOnly != want {
+			t.Errorf("%s: %+v, %v", device, space, err)
+		}
 	}
 }

@@ -18,7 +18,7 @@ func mount(device, dir, kind string, flags uintptr, options string) error {
 	}
 	err := unix.Mount(device, dir, kind, flags, options)
 	if errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("mount %s on %s: the kernel has no file system %s: its module is missing or not loaded", device, dir, kind)
+		return fmt.Errorf("mount %s on %s: the kernel has no file system %s: its module is missing or not loaded (%w)", device, dir, kind, err)
 	}
 	if err != nil {
 		return fmt.Errorf("mount %s on %s as %s: %w", device, dir, kind, err)

@@ -20,10 +20,9 @@ var ErrNoDisk = errors.New("the machine did not boot from a disk")
 
 // Report is what [Prepare] found and did.
 type Report struct {
-	Device    string   // DATA's, such as /dev/vda4
-	Size      uint64   // of DATA's file system, bytes
-	Formatted bool     // its file system is new: this is the first boot
-	Notes     []string // what was made, grown or repaired, for a person; none on an ordinary boot
+	Device string   // DATA's, such as /dev/vda4
+	Size   uint64   // of DATA's file system, bytes
+	Notes  []string // what was made, grown or repaired, for a person; none on an ordinary boot
 }
 
 // varDir is where DATA is mounted.
@@ -45,9 +44,9 @@ var directories = []struct {
 }
 
 // Prepare brings the booted disk to its full layout and mounts DATA on /var. It repairs the partition table from its
-// backup, makes slot B and DATA when they are missing, checks DATA's file system when it was not unmounted in order, and
-// grows it with the disk. It may be called again while DATA is mounted. An existing DATA is never made anew:
-// when it cannot be repaired the error says so, and that writing the image again starts over.
+// backup, makes slot B and DATA when they are missing, checks DATA's file system when it was not unmounted in order or
+// cannot be mounted, and grows it with the disk. It may be called again while DATA is mounted. An existing DATA is never
+// made anew: when it cannot be repaired the error says so, and that writing the image again starts over.
 //
 // progress is told what takes time. Whenever the power is cut, the next call goes on from there.
 func Prepare(ctx context.Context, boot handover.Boot, progress func(string)) (Report, error) {
@@ -92,16 +91,13 @@ func prepare(ctx context.Context, path, mountPoint string, progress func(string)
 		if err := format(ctx, d, table, report.Device, progress); err != nil {
 			return report, err
 		}
-		report.Formatted = true
-	default:
-		notes, err := checkData(ctx, report.Device, progress)
-		report.Notes = append(report.Notes, notes...)
-		if err != nil {
+		if err := mountData(report.Device, mountPoint); err != nil {
 			return report, err
 		}
-	}
-	if !mounted {
-		if err := mount(report.Device, mountPoint, "ext4", unix.MS_NOATIME|unix.MS_LAZYTIME, dataOptions); err != nil {
+	default:
+		notes, err := checkAndMount(ctx, report.Device, mountPoint, progress)
+		report.Notes = append(report.Notes, notes...)
+		if err != nil {
 			return report, err
 		}
 	}
@@ -175,8 +171,36 @@ func format(ctx context.Context, d *disk, table *gpt.Table, device string, progr
 	return table.Write(d, gpt.Health{})
 }
 
-// checkData has e2fsck look at DATA if there is a reason to.
-func checkData(ctx context.Context, device string, progress func(string)) ([]string, error) {
+func mountData(device, dir string) error {
+	return mount(device, dir, "ext4", unix.MS_NOATIME|unix.MS_LAZYTIME, dataOptions)
+}
+
+// checkAndMount mounts a DATA that was in use before, and has it repaired if it has to be. What e2fsck is not asked to
+// look at, as it is marked clean, may be damaged all the same: then it cannot be mounted.
+func checkAndMount(ctx context.Context, device, dir string, progress func(string)) ([]string, error) {
+	notes, err := checkMarked(ctx, device, progress)
+	if err != nil {
+		return notes, err
+	}
+	err = mountData(device, dir)
+	if err == nil || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EPERM) {
+		return notes, err
+	}
+	progress(err.Error())
+	notes = append(notes, "DATA could not be mounted and was checked whole")
+	said, err := checkData(ctx, device, true, progress)
+	notes = append(notes, said...)
+	if err != nil {
+		return notes, err
+	}
+	if err := mountData(device, dir); err != nil {
+		return notes, lost(device, err)
+	}
+	return notes, nil
+}
+
+// checkMarked has e2fsck look at DATA if its superblock gives a reason to.
+func checkMarked(ctx context.Context, device string, progress func(string)) ([]string, error) {
 	f, err := os.Open(device)
 	if err != nil {
 		return nil, err
@@ -189,9 +213,19 @@ func checkData(ctx context.Context, device string, progress func(string)) ([]str
 	if err != nil {
 		progress(fmt.Sprintf("%s: %v; looking for a copy of it", device, err))
 	}
-	said, err := check(ctx, device, progress)
+	return checkData(ctx, device, false, progress)
+}
+
+// lost tells what to do about a DATA that cannot be used.
+func lost(device string, err error) error {
+	return fmt.Errorf("DATA on %s: %w; nothing was erased: save the disk's content if it is needed, then write the image to the disk again to start over", device, err)
+}
+
+// checkData runs e2fsck on DATA and returns notes of what it repaired.
+func checkData(ctx context.Context, device string, force bool, progress func(string)) ([]string, error) {
+	said, err := check(ctx, device, force, progress)
 	if err != nil {
-		return said, fmt.Errorf("DATA on %s: %w; nothing was erased: save the disk's content if it is needed, then write the image to the disk again to start over", device, err)
+		return said, lost(device, err)
 	}
 	var notes []string
 	for _, line := range said {

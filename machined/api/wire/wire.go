@@ -45,7 +45,6 @@ type Code string
 
 const (
 	InvalidArgument   Code = "invalid_argument"
-	NotFound          Code = "not_found"
 	Unauthenticated   Code = "unauthenticated"
 	PermissionDenied  Code = "permission_denied"
 	ResourceExhausted Code = "resource_exhausted"
@@ -57,7 +56,6 @@ const (
 // statuses are the HTTP statuses of the codes (connectrpc.com/docs/protocol#error-codes).
 var statuses = map[Code]int{
 	InvalidArgument:   http.StatusBadRequest,
-	NotFound:          http.StatusNotFound,
 	Unauthenticated:   http.StatusUnauthorized,
 	PermissionDenied:  http.StatusForbidden,
 	ResourceExhausted: http.StatusTooManyRequests,

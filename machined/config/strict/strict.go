@@ -83,13 +83,13 @@ func parse(file string, data []byte) (*yaml.Node, *Problem) {
 	case errors.Is(err, io.EOF), err == nil && len(doc.Content) == 0:
 		return nil, &Problem{File: file, Message: "the file is empty"}
 	case err != nil:
-		return nil, syntaxProblem(file, err)
+		return nil, syntaxProblem(file, data, err)
 	}
 	switch err := dec.Decode(&more); {
 	case err == nil:
 		return nil, &Problem{File: file, Line: more.Line, Message: "a second document starts here; the file must hold one"}
 	case !errors.Is(err, io.EOF):
-		return nil, syntaxProblem(file, err)
+		return nil, syntaxProblem(file, data, err)
 	}
 	return doc.Content[0], nil
 }
@@ -97,10 +97,16 @@ func parse(file string, data []byte) (*yaml.Node, *Problem) {
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(?s:(.*))$`)
 
 // syntaxProblem takes the line out of an error of the YAML parser.
-func syntaxProblem(file string, err error) *Problem {
+func syntaxProblem(file string, data []byte, err error) *Problem {
 	m := yamlLine.FindStringSubmatch(err.Error())
 	p := &Problem{File: file, Message: "not valid YAML: " + m[2]}
 	p.Line, _ = strconv.Atoi(m[1])
+	if strings.HasPrefix(m[2], "did not find expected") {
+		// yaml.v3 counts these from 0, and gives the start of the block; in a block that starts in the first line, the
+		// place, which may be after the end.
+		p.Line = min(p.Line+1, 1+bytes.Count(bytes.TrimRight(data, "\n"), []byte("\n")))
+		p.Message += ", here or in the block that starts here"
+	}
 	if strings.Contains(m[2], "cannot start any token") {
 		p.Message += " (a tab? YAML is indented with spaces)"
 	}

@@ -96,6 +96,11 @@ func TestDecodeProblems(t *testing.T) {
 		"only a comment":     {"# nothing", "f.yaml: the file is empty"},
 		"two documents":      {"name: x\n---\nname: y", "f.yaml:2: a second document starts here; the file must hold one"},
 		"tab":                {"items:\n\t- x", "f.yaml:2: not valid YAML: found character that cannot start any token (a tab? YAML is indented with spaces)"},
+		"under-indented":     {"name: x\nlabels:\n  a: b\n  c: d\n domain: x", "f.yaml:5: not valid YAML: did not find expected key, here or in the block that starts here"},
+		"open brace":         {"name: x\nlevel: low\nlabels: {a: b", "f.yaml:3: not valid YAML: did not find expected ',' or '}', here or in the block that starts here"},
+		"open bracket":       {"name: x\nlevel: low\nitems:\n- mode: a\n  address: 192.0.2.1\n- mode: b\n  address: 192.0.2.2\n  secrets: [x", "f.yaml:8: not valid YAML: did not find expected ',' or ']', here or in the block that starts here"},
+		"indented in a list": {"name: x\nlevel: low\nlabels:\n  a: b\nitems:\n  - mode: a\n    address: 192.0.2.1\n    secrets: [x]\n   mtu: 9", "f.yaml:6: not valid YAML: did not find expected '-' indicator, here or in the block that starts here"},
+		"open brace, line 1": {"labels: {a: b", "f.yaml:1: not valid YAML: did not find expected ',' or '}', here or in the block that starts here"},
 		"all at once":        {"level: x\nport: y\nenabeld: z", "f.yaml:1: level: is \"x\", should be low or high\nf.yaml:2: port: is \"y\", should be a whole number\nf.yaml:3: enabeld: unknown field; did you mean \"enabled\"?"},
 	} {
 		t.Run(name, func(t *testing.T) {
