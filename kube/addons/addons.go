@@ -54,9 +54,17 @@ func Run(ctx context.Context, client *rest.Config, c Config) error {
 		applied *values
 		said    string // the last error: it is said once, not every second while the API starts
 	)
+	var unresolved string // the last problem of the name servers, likewise
 	for {
 		wait := checkResolvers
-		if v := c.values(); applied == nil || !reflect.DeepEqual(v, *applied) {
+		v, err := c.values()
+		if problem := fmt.Sprint(err); err != nil && problem != unresolved {
+			slog.Warn("add-ons: name servers", "error", err)
+			unresolved = problem
+		} else if err == nil {
+			unresolved = ""
+		}
+		if applied == nil || !reflect.DeepEqual(v, *applied) {
 			wanted, err := render(v)
 			if err != nil {
 				return err
@@ -82,14 +90,13 @@ func Run(ctx context.Context, client *rest.Config, c Config) error {
 	}
 }
 
-func (c Config) values() values {
+// values are what the add-ons' objects depend on. With an error they are still good, without name servers outside the cluster.
+func (c Config) values() (values, error) {
 	v := values{Config: c, Image: images.CoreDNS}
 	v.Ready = nil // functions cannot be compared
 	var err error
-	if v.Resolvers, err = resolvers(c.ResolvConf); err != nil {
-		slog.Warn("add-ons: name servers", "error", err)
-	}
-	return v
+	v.Resolvers, err = resolvers(c.ResolvConf)
+	return v, err
 }
 
 // cluster is the part of the API that is needed: objects as they are, and lists of their metadata only.

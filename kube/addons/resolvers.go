@@ -3,9 +3,9 @@ package addons
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -25,8 +25,8 @@ func resolvers(path string) ([]string, error) {
 	defer f.Close()
 	usable, unusable := parseResolvers(f)
 	if len(usable) == 0 && len(unusable) > 0 {
-		slog.Warn("pods cannot resolve names outside the cluster: the machine's name servers are not reachable from pods",
-			"file", path, "nameservers", unusable)
+		return nil, fmt.Errorf("pods cannot resolve names outside the cluster: none of %s in %s is reachable from pods",
+			strings.Join(unusable, ", "), path)
 	}
 	return usable, nil
 }

@@ -8,7 +8,8 @@
 //	                                      └───────► failed ◄──────────┘
 //
 // A component that fails ends the group, and with it the process: machined starts it again, pods keep running
-// meanwhile. Only an Optional component may fail alone; its failure stays visible in the status.
+// meanwhile. So does one that no longer lives. Only an Optional component may fail alone; its failure stays visible in the
+// status.
 package component
 
 import (
@@ -28,9 +29,13 @@ type Component struct {
 	// Ready is asked every [PollInterval] until it returns nil. A nil Ready: the component is ready once Run was called
 	// (or, when OneShot, once Run has returned).
 	Ready func(ctx context.Context) error
+	// Live is asked every [LiveInterval] once the component is ready. One that does not return nil [LivePatience] times in a row
+	// has failed, though it runs. nil: it lives as long as it runs.
+	Live func(ctx context.Context) error
 	// OneShot says that Run does a job and returns.
 	OneShot bool
-	// Optional says that the cluster works without this component: it may fail without ending the process.
+	// Optional says that the cluster works without this component: it may fail without ending the process. An optional job
+	// that failed is done again, after [RetryAfter] and then less and less often, up to every [RetryAtMost].
 	Optional bool
 	// StopTimeout is how long Run may take to return after its context was cancelled; 0 means [DefaultStopTimeout].
 	StopTimeout time.Duration
@@ -40,6 +45,10 @@ type Component struct {
 const (
 	PollInterval       = 100 * time.Millisecond
 	DefaultStopTimeout = 5 * time.Second
+	LiveInterval       = 10 * time.Second
+	LivePatience       = 12 // small machines under load are slow to answer
+	RetryAfter         = 10 * time.Second
+	RetryAtMost        = 5 * time.Minute
 )
 
 // Validate reports a list that could not be started: doubled names, or a component that needs one that is not before it.

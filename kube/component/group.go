@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/coracle-os/coracle/kube/control"
@@ -21,22 +22,29 @@ type Group struct {
 	recorder Recorder
 	members  []*member // in start order
 	failed   chan error
+
+	retryAfter, liveInterval time.Duration // shorter in tests
 }
 
 type member struct {
 	Component
 	cancel context.CancelFunc
-	ready  chan struct{} // closed when dependents may start
+	ready  chan struct{} // closed by release, when dependents may start
+	once   sync.Once
 	done   chan struct{} // closed when Run has returned, or will never be called
 }
 
 // Start starts the components as soon as what they need is ready, and returns at once. Cancelling ctx cancels all of them
 // at the same time; use [Group.Stop] to stop them in order.
 func Start(ctx context.Context, components []Component, recorder Recorder) (*Group, error) {
+	return start(ctx, components, recorder, RetryAfter, LiveInterval)
+}
+
+func start(ctx context.Context, components []Component, recorder Recorder, retryAfter, liveInterval time.Duration) (*Group, error) {
 	if err := Validate(components); err != nil {
 		return nil, err
 	}
-	g := &Group{recorder: recorder, failed: make(chan error, len(components))}
+	g := &Group{recorder: recorder, failed: make(chan error, len(components)), retryAfter: retryAfter, liveInterval: liveInterval}
 	byName := map[string]*member{}
 	for _, c := range components {
 		m := &member{Component: c, ready: make(chan struct{}), done: make(chan struct{})}
@@ -108,7 +116,7 @@ func (g *Group) supervise(ctx context.Context, m *member, needs []*member) {
 	g.recorder.Set(m.Name, control.Starting, nil)
 	started := time.Now()
 
-	result := make(chan error, 1)
+	result := make(chan error, 2) // of Run, and of Live
 	go func() { result <- run(ctx, m) }()
 	becameReady := make(chan struct{})
 	if !m.OneShot {
@@ -122,8 +130,21 @@ wait:
 		case <-becameReady:
 			g.markReady(m, started)
 			becameReady = nil
+			if m.Live != nil {
+				go watchLife(ctx, m, g.liveInterval, result)
+			}
 		case err = <-result:
 			break wait
+		}
+	}
+	for wait := g.retryAfter; m.OneShot && m.Optional && err != nil && ctx.Err() == nil; wait = min(2*wait, RetryAtMost) {
+		g.recorder.Set(m.Name, control.Failed, err)
+		slog.Error("optional component failed", "component", m.Name, "error", err, "again in", wait)
+		m.release() // what waits for it is better late than never
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+			err = run(ctx, m)
 		}
 	}
 	switch {
@@ -141,8 +162,29 @@ wait:
 			return
 		}
 		slog.Error("optional component failed", "component", m.Name, "error", err)
-		if m.OneShot {
-			close(m.ready) // what waits for it is better late than never
+	}
+}
+
+// watchLife puts an error into result when a component that is ready no longer lives.
+func watchLife(ctx context.Context, m *member, interval time.Duration, result chan<- error) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for failed := 0; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.done:
+			return
+		case <-ticker.C:
+		}
+		err := m.Live(ctx)
+		if err == nil || ctx.Err() != nil {
+			failed = 0
+			continue
+		}
+		if failed++; failed == LivePatience {
+			result <- fmt.Errorf("it runs, but %d times in a row said: %w", failed, err)
+			return
 		}
 	}
 }
@@ -177,5 +219,8 @@ func awaitReady(ctx context.Context, m *member, ready chan<- struct{}) {
 func (g *Group) markReady(m *member, started time.Time) {
 	g.recorder.Set(m.Name, control.Ready, nil)
 	slog.Info("component ready", "component", m.Name, "after", time.Since(started).Round(time.Millisecond))
-	close(m.ready)
+	m.release()
 }
+
+// release lets what waits for the member start.
+func (m *member) release() { m.once.Do(func() { close(m.ready) }) }

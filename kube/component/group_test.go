@@ -164,6 +164,58 @@ func TestOptionalOneShotFailsAlone(t *testing.T) {
 	g.Stop()
 }
 
+func TestOptionalOneShotIsDoneAgain(t *testing.T) {
+	var s states
+	tries := 0
+	again := make(chan struct{})
+	g, err := start(t.Context(), []Component{
+		{Name: "images", OneShot: true, Optional: true, Run: func(context.Context) error {
+			if tries++; tries < 3 {
+				return errors.New("disk full")
+			}
+			close(again)
+			return nil
+		}},
+	}, &s, time.Millisecond, LiveInterval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, again, "the third try")
+	for deadline := time.Now().Add(5 * time.Second); s.of("images") != control.Ready; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("images is %s, want ready", s.of("images"))
+		}
+	}
+	g.Stop()
+}
+
+func TestComponentThatNoLongerLives(t *testing.T) {
+	var s states
+	var asked int
+	g, err := start(t.Context(), []Component{
+		{Name: "hangs", Run: untilCancelled, Live: func(context.Context) error {
+			if asked++; asked == LivePatience {
+				return nil // once in time: it is left alone
+			}
+			return errors.New("no answer")
+		}},
+	}, &s, RetryAfter, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-g.Failed():
+		if !strings.HasPrefix(err.Error(), "hangs: ") || !strings.Contains(err.Error(), "no answer") {
+			t.Errorf("got %q", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("failure was not reported")
+	}
+	if want := 2 * LivePatience; asked != want {
+		t.Errorf("asked %d times, want %d", asked, want)
+	}
+}
+
 func TestStopLeavesAHangingComponentBehind(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)

@@ -22,7 +22,8 @@ import (
 )
 
 // Run serves until ctx is done, then stops cleanly and returns nil; pods keep running. It returns an error when
-// containerd cannot start, or stops by itself. Only one can run in a process at a time.
+// containerd cannot start; later ones it logs as fatal, which ends the process (package exit). Only one can run in a process
+// at a time.
 func Run(ctx context.Context, c Config) error {
 	c, err := c.withDefaults()
 	if err != nil {
@@ -31,8 +32,6 @@ func Run(ctx context.Context, c Config) error {
 	if err := log.SetLevel(c.LogLevel); err != nil {
 		return fmt.Errorf("containerd: log level: %w", err)
 	}
-	died, release := catchFatal()
-	defer release()
 
 	config := c.server()
 	if err := server.CreateTopLevelDirectories(config); err != nil {
@@ -53,32 +52,16 @@ func Run(ctx context.Context, c Config) error {
 	// The plugins' background work ends after the server has stopped, not before.
 	serveCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	var srv *server.Server
-	started := make(chan error, 1)
-	go func() {
-		var err error
-		if srv, err = server.New(serveCtx, config); err == nil {
-			err = srv.Start(serveCtx)
-		}
-		started <- err
-	}()
-	select {
-	case err = <-started:
-	case err = <-died:
-		return fmt.Errorf("containerd: %w", err)
-	}
-	if srv != nil {
-		defer srv.Stop()
-	}
+	srv, err := server.New(serveCtx, config)
 	if err != nil {
 		return fmt.Errorf("containerd: start with root %s: %w", c.Root, err)
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-died:
-		return fmt.Errorf("containerd: %w", err)
+	defer srv.Stop()
+	if err := srv.Start(serveCtx); err != nil {
+		return fmt.Errorf("containerd: start with root %s: %w", c.Root, err)
 	}
+	<-ctx.Done()
+	return nil
 }
 
 // cleanTempMounts unmounts what a killed containerd left behind. The folder is on a tmpfs: these mounts last for one

@@ -6,9 +6,9 @@ import "time"
 
 const (
 	RunDir       = "/run/coracle/kube"       // settings, socket, PID file; tmpfs
-	StateDir     = "/var/lib/coracle/kube"   // PKI, datastore, manifests
+	StateDir     = "/var/lib/coracle/kube"   // PKI, datastore
 	SettingsPath = RunDir + "/settings.json" // mode 0600
-	SocketPath   = RunDir + "/control.sock"  // HTTP: GET /status, GET /kubeconfig
+	SocketPath   = RunDir + "/control.sock"  // HTTP: GET /status, /healthz, /kubeconfig, /debug/pprof/
 	PIDPath      = RunDir + "/pid"           // decimal PID of the running kube
 )
 

@@ -36,11 +36,18 @@ func init() {
 	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged
 }
 
-// featureGates differ from upstream's defaults because a single server has no peers to find: the two would renew leases
-// every few seconds.
+// featureGates differ from upstream's defaults.
 var featureGates = map[string]bool{
+	// A single server has no peers to find: the two would renew leases every few seconds.
 	"APIServerIdentity":                   false,
 	"UnknownVersionInteroperabilityProxy": false,
+	// Each costs goroutines for every resource, and is for clusters of another size: snapshots of caches for lists in pieces,
+	// decoding events on several processors, estimates of the cost of lists, and a full list of everything in the datastore every
+	// few minutes, to compare it with the cache.
+	"ListFromCacheSnapshot":       false,
+	"ConcurrentWatchObjectDecode": false,
+	"SizeBasedListCostEstimate":   false,
+	"DetectCacheInconsistency":    false,
 }
 
 // featureGatesFlag is the value of --feature-gates.

@@ -48,6 +48,7 @@ func (c Config) reconcileRoles(hook genericapiserver.PostStartHookContext) error
 			err = atomicfile.Write(c.RolesFile, []byte(version.Get().GitVersion), 0o600)
 		}
 		if err != nil {
+			_ = os.Remove(c.RolesFile) // so that it is
 			slog.Error("cannot look whether all roles are as they should be; the next start does it first", "error", err)
 		}
 	}()

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -44,10 +45,13 @@ func New(config Config) *Server {
 	return &Server{config: config, ready: make(chan struct{})}
 }
 
-// Exists reports whether a cluster's database is at path.
-func Exists(path string) bool {
+// Exists reports whether a cluster's database is at path. An error says that it cannot be known: the disk does not answer.
+func Exists(path string) (bool, error) {
 	info, err := os.Stat(path)
-	return err == nil && info.Size() > 0
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && info.Size() > 0, err
 }
 
 // Ready returns nil once both stores answer.
@@ -83,12 +87,15 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		backends.Wait()
 	}()
 
-	isNew := !Exists(s.config.Path)
+	exists, err := Exists(s.config.Path)
+	if err != nil {
+		return fmt.Errorf("look for the database: %w", err)
+	}
 	durable, dialect, err := openSQLite(backendCtx, &backends, s.config.Path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", s.config.Path, err)
 	}
-	if isNew && s.config.Seed != nil {
+	if !exists && s.config.Seed != nil {
 		err := s.seed(ctx, dialect)
 		if err != nil {
 			slog.Warn("what a new cluster begins with could not be stored at once", "error", err)
@@ -167,6 +174,8 @@ func dataSourceName(path string) string {
 		// Every commit is synced: what the apiserver acknowledged survives a power cut (docs/decisions/0010-datastore-sync.md).
 		"&_synchronous=FULL" +
 		"&_busy_timeout=30000&_txlock=immediate" +
+		// KiB of pages that a connection keeps; SQLite's own is 2000. The kernel's page cache has the file anyway.
+		"&_pragma=cache_size(-512)" +
 		// A VACUUM rewrites the whole database at every start. Free pages are used again, which is enough.
 		"&_kine_disable_startup_vacuum"
 }
@@ -182,7 +191,7 @@ func settings() *drivers.Config {
 		// Writes of this process wake the poller at once; the interval is only for a wake-up that was lost.
 		PollInterval:  5 * time.Second,
 		PollBatchSize: 500,
-		// SQLite has one writer. Each connection costs up to 2 MB of page cache.
+		// SQLite has one writer.
 		ConnectionPoolConfig: generic.ConnectionPoolConfig{MaxIdle: 2, MaxOpen: 6, MaxIdleTime: time.Minute},
 	}
 }

@@ -96,7 +96,7 @@ func TestOnlyTheDurableStoreSurvivesARestart(t *testing.T) {
 	}
 	stop()
 
-	if !Exists(filepath.Join(dir, "db", "state.db")) {
+	if exists, err := Exists(filepath.Join(dir, "db", "state.db")); !exists || err != nil {
 		t.Error("no database after the first run")
 	}
 	durable, ephemeral, stop = run(t, dir)

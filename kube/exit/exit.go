@@ -43,15 +43,30 @@ func Hook() {
 	klog.SetOutput(last)
 	klog.OsExit = func(int) { With(Failed, last.reason("klog")) }
 	logrus.SetOutput(os.Stderr)
-	logrus.StandardLogger().ExitFunc = func(int) { With(Failed, "containerd or kine logged a fatal error, see the line before") }
+	logrus.AddHook(fatalEntry{})
 }
 
-// lastFatal passes log lines on and remembers the last fatal one: klog marks it with the letter F.
+// fatalEntry ends the process when containerd or kine log a fatal error; logrus calls it before it would end the process.
+type fatalEntry struct{}
+
+func (fatalEntry) Levels() []logrus.Level { return []logrus.Level{logrus.FatalLevel} }
+
+func (fatalEntry) Fire(e *logrus.Entry) error {
+	reason := "fatal: " + e.Message
+	if cause, ok := e.Data[logrus.ErrorKey].(error); ok {
+		reason += ": " + cause.Error()
+	}
+	With(Failed, reason)
+	return nil
+}
+
+// lastFatal passes log lines on and remembers the last fatal one: klog marks it with the letter F. klog.FlushAndExit has none;
+// who calls it has logged an error, which begins with E.
 type lastFatal struct {
 	out io.Writer
 
-	mu    sync.Mutex
-	fatal string
+	mu           sync.Mutex
+	fatal, error string
 }
 
 func (l *lastFatal) Write(p []byte) (int, error) {
@@ -61,16 +76,24 @@ func (l *lastFatal) Write(p []byte) (int, error) {
 		l.mu.Unlock()
 		return len(p), nil // klog itself copies fatal lines to stderr
 	}
+	if len(p) > 0 && p[0] == 'E' {
+		l.mu.Lock()
+		l.error = string(p)
+		l.mu.Unlock()
+	}
 	return l.out.Write(p)
 }
 
 func (l *lastFatal) reason(source string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fatal == "" {
-		return source + " ended the process without a reason"
+	switch {
+	case l.fatal != "":
+		return "fatal: " + l.fatal
+	case l.error != "":
+		return source + " ended the process after: " + l.error
 	}
-	return "fatal: " + l.fatal
+	return source + " ended the process without a reason"
 }
 
 // oneLine joins the lines of s, so that the reason stays the last line of the log.

@@ -1,11 +1,13 @@
 package exit
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"github.com/sirupsen/logrus"
 	"k8s.io/klog/v2"
 )
 
@@ -16,6 +18,13 @@ func TestMain(m *testing.M) {
 		Hook()
 		klog.Info("before")
 		klog.Fatalf("cannot open %s", "the door")
+	case "klog without a reason":
+		Hook()
+		klog.Error("the cache is corrupted")
+		klog.FlushAndExit(klog.ExitFlushTimeout, 1)
+	case "logrus":
+		Hook()
+		logrus.WithError(errors.New("disk full")).Fatal("commit failed")
 	case "with":
 		With(Failed, "datastore: first\nsecond")
 	}
@@ -24,8 +33,10 @@ func TestMain(m *testing.M) {
 
 func TestLastLineSaysWhy(t *testing.T) {
 	for name, want := range map[string]string{
-		"klog": "cannot open the door",
-		"with": "kube: datastore: first; second",
+		"klog":                  "cannot open the door",
+		"klog without a reason": "the cache is corrupted",
+		"logrus":                "kube: fatal: commit failed: disk full",
+		"with":                  "kube: datastore: first; second",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0])

@@ -5,8 +5,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"k8s.io/client-go/util/connrotation"
 )
 
 // Gate holds connections to the apiserver back until it serves. The kubelet starts at the same time as the apiserver; its
@@ -14,22 +12,12 @@ import (
 type Gate struct {
 	opened chan struct{}
 	once   sync.Once
-	dialer *connrotation.Dialer
+	dialer net.Dialer
 }
 
 // NewGate makes a closed gate.
 func NewGate() *Gate {
-	g := &Gate{opened: make(chan struct{})}
-	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	g.dialer = connrotation.NewDialer(func(ctx context.Context, network, address string) (net.Conn, error) {
-		select {
-		case <-g.opened:
-			return dialer.DialContext(ctx, network, address)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	})
-	return g
+	return &Gate{opened: make(chan struct{}), dialer: net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}}
 }
 
 // Open lets connections through. It may be called more than once.
@@ -37,8 +25,10 @@ func (g *Gate) Open() { g.once.Do(func() { close(g.opened) }) }
 
 // Dial is for rest.Config.
 func (g *Gate) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return g.dialer.DialContext(ctx, network, address)
+	select {
+	case <-g.opened:
+		return g.dialer.DialContext(ctx, network, address)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
-
-// CloseConnections closes what is open, so that the next request connects anew.
-func (g *Gate) CloseConnections() { g.dialer.CloseAll() }

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/connrotation"
 	"k8s.io/kubernetes/cmd/kubelet/app"
 	"k8s.io/kubernetes/cmd/kubelet/app/options"
 	"k8s.io/kubernetes/pkg/kubelet"
@@ -94,7 +95,9 @@ func (c Config) setClients(server *options.KubeletServer, dependencies *kubelet.
 	if err != nil {
 		return fmt.Errorf("kubelet's kubeconfig: %w", err)
 	}
-	config.Dial = c.Gate.Dial
+	// The kubelet's connections are closed when heartbeats fail, so that the next request connects anew; nobody else's are.
+	connections := connrotation.NewDialer(c.Gate.Dial)
+	config.Dial = connections.DialContext
 	config.ContentType = server.ContentType
 	config.AcceptContentTypes = server.ContentType + ",application/json"
 	config.QPS, config.Burst = float32(server.KubeAPIQPS), int(server.KubeAPIBurst)
@@ -109,7 +112,7 @@ func (c Config) setClients(server *options.KubeletServer, dependencies *kubelet.
 	dependencies.KubeClient, errs[0] = clientset.NewForConfig(config)
 	dependencies.EventClient, errs[1] = corev1.NewForConfig(events)
 	dependencies.HeartbeatClient, errs[2] = clientset.NewForConfig(heartbeat)
-	dependencies.OnHeartbeatFailure = c.Gate.CloseConnections
+	dependencies.OnHeartbeatFailure = connections.CloseAll
 	return errors.Join(errs[:]...)
 }
 

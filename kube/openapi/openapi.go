@@ -3,6 +3,7 @@
 // Upstream builds the documents of all groups while the apiserver starts, and keeps them as trees of Go objects and as JSON:
 // 40 MiB and a fifth of the start's processor time, for documents that a device in the field is hardly ever asked for. Here
 // each is built by the same code of upstream when somebody asks for it, and kept compressed: 1 MiB when all were asked for.
+// Who asks for the v2 document brings memory use back: the aggregator in front keeps it as a tree.
 package openapi
 
 import (

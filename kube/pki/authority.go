@@ -37,7 +37,8 @@ type DamagedError struct {
 func (e *DamagedError) Error() string { return fmt.Sprintf("%s: %v; %s", e.Path, e.Reason, e.Remedy) }
 func (e *DamagedError) Unwrap() error { return e.Reason }
 
-const authorityRemedy = "restore the file from a backup, or reset the machine to make a new cluster"
+// Remedy is what can be done when a file that the cluster depends on is damaged or lost.
+const Remedy = "restore the file from a backup, or reset the machine to make a new cluster"
 
 // openAuthority reads an authority. A missing or torn certificate is made again from its key: same name and key, so what it
 // signed stays valid. A missing or torn key is fatal, unless the cluster is fresh and nothing depends on it yet.
@@ -48,12 +49,12 @@ func openAuthority(certPath, keyPath, commonName string, fresh bool, now time.Ti
 	case keyErr == nil && certErr == nil && samePublicKey(cert.PublicKey, key.Public()):
 		return &authority{cert, certPEM, key}, nil
 	case keyErr == nil && certErr == nil:
-		return nil, &DamagedError{certPath, errors.New("the certificate does not belong to the key beside it"), authorityRemedy}
+		return nil, &DamagedError{certPath, errors.New("the certificate does not belong to the key beside it"), Remedy}
 	case keyErr == nil:
 		if !errors.Is(certErr, fs.ErrNotExist) {
 			slog.Warn("certificate of an authority was damaged, making it again from its key", "file", certPath, "error", certErr)
 		}
-	case fresh:
+	case fresh && replaceable(keyErr):
 		if !errors.Is(keyErr, fs.ErrNotExist) {
 			slog.Warn("key of an authority was damaged before the cluster had started, making a new one", "file", keyPath, "error", keyErr)
 		}
@@ -62,7 +63,7 @@ func openAuthority(certPath, keyPath, commonName string, fresh bool, now time.Ti
 			return nil, err
 		}
 	default:
-		return nil, &DamagedError{keyPath, keyErr, authorityRemedy}
+		return nil, &DamagedError{keyPath, keyErr, Remedy}
 	}
 
 	template := &x509.Certificate{
@@ -91,11 +92,17 @@ func ensureKey(path, what string, fresh bool) error {
 	if err == nil {
 		return nil
 	}
-	if fresh {
+	if fresh && replaceable(err) {
 		_, err = newKey(path)
 		return err
 	}
-	return &DamagedError{path, err, "it signs " + what + ": " + authorityRemedy}
+	return &DamagedError{path, err, "it signs " + what + ": " + Remedy}
+}
+
+// replaceable reports whether a file is not there, or was torn. One that the disk does not give may be whole.
+func replaceable(err error) bool {
+	var failed *fs.PathError
+	return !errors.As(err, &failed) || errors.Is(err, fs.ErrNotExist)
 }
 
 func samePublicKey(a, b any) bool {

@@ -25,8 +25,8 @@ func ensureEncryption(path string, fresh bool) error {
 	if err == nil {
 		return nil
 	}
-	if !fresh {
-		return &DamagedError{path, err, "it has the key of all Secrets in the datastore: " + authorityRemedy}
+	if !fresh || !replaceable(err) {
+		return &DamagedError{path, err, "it has the key of all Secrets in the datastore: " + Remedy}
 	}
 	key := make([]byte, secretboxKeySize)
 	if _, err := rand.Read(key); err != nil {

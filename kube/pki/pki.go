@@ -17,6 +17,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"k8s.io/client-go/transport"
 )
 
 // Lifetimes of certificates.
@@ -24,7 +26,7 @@ const (
 	AuthorityLifetime = 100 * 365 * 24 * time.Hour
 	LeafLifetime      = 90 * 24 * time.Hour
 	AdminLifetime     = 365 * 24 * time.Hour // an operator's file is copied off the machine and not renewed there
-	CheckInterval     = 10 * time.Second     // also how long a jump of the clock past all leaves can go unnoticed
+	CheckInterval     = 10 * time.Second     // half of how long a jump of the clock past all leaves can go unnoticed
 )
 
 // Config says for which server certificates are made.
@@ -60,6 +62,10 @@ func open(config Config, now func() time.Time) (*PKI, error) {
 			return nil, fmt.Errorf("create PKI folder: %w", err)
 		}
 	}
+	// client-go keeps a connection, and with it a certificate that the clock may have left behind, until it has looked at the
+	// files: after five minutes, unless told otherwise before the first client is made.
+	transport.CertCallbackRefreshDuration = CheckInterval
+
 	p := &PKI{config: config, now: now}
 	var err error
 	if p.cluster, err = openAuthority(p.ClusterCA(), p.ClusterCAKey(), "coracle-cluster-ca", config.Fresh, now()); err != nil {

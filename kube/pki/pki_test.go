@@ -201,6 +201,25 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// A disk that fails may give neither the database, so that the cluster looks new, nor the keys. They may be whole.
+func TestUnreadableIsNotReplaced(t *testing.T) {
+	for name, file := range map[string]func(*PKI) string{
+		"CA key": (*PKI).ClusterCAKey, "token key": (*PKI).ServiceAccountKey, "encryption key": (*PKI).EncryptionConfig,
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testConfig(t)
+			path := file(mustOpen(t, config, at(2026)))
+			if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil { // reading it is an error
+				t.Fatal(err)
+			}
+			var damaged *DamagedError
+			if _, err := open(config, at(2026)); !errors.As(err, &damaged) || damaged.Path != path {
+				t.Errorf("got %v, want an error about %s", err, path)
+			}
+		})
+	}
+}
+
 // Whoever trusted the authority before its certificate was made again trusts it still.
 func TestRemadeAuthorityKeepsItsTrust(t *testing.T) {
 	config := testConfig(t)

@@ -18,6 +18,9 @@ import (
 // add-ons' pods run too.
 const settleDelay = 20 * time.Second
 
+// startLimit is when a start is over in any case.
+const startLimit = 5 * time.Minute
+
 // Main is the command "kube server". It does not return.
 func Main(args []string) {
 	flags := flag.NewFlagSet("kube server", flag.ExitOnError)
@@ -58,28 +61,31 @@ func requests() <-chan Request {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGPWR)
 	requests := make(chan Request, 1)
 	go func() {
+		stopping := false
 		for s := range signals {
 			slog.Info("asked to stop", "signal", s)
 			request := Stop
 			if s == syscall.SIGPWR {
 				request = PowerOff
 			}
-			select {
-			case requests <- request:
-			default: // stopping already
-				if request == Stop {
-					exit.With(exit.Asked, "asked again to stop, ended at once")
-				}
+			switch {
+			case !stopping:
+				requests <- request
+				stopping = true
+			case request == Stop:
+				exit.With(exit.Asked, "asked again to stop, ended at once")
 			}
 		}
 	}()
 	return requests
 }
 
+// settleWhenReady settles the collector. A node that does not become Ready, because its CNI is still to be installed, has
+// started all the same.
 func (s *Server) settleWhenReady(ctx context.Context, gc collector) {
-	if err := s.cluster.WaitForNode(ctx, status.IsReady); err != nil {
-		return
-	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	_ = s.cluster.WaitForNode(ctx, status.IsReady)
 	time.Sleep(settleDelay)
 	gc.settle()
 }

@@ -30,7 +30,7 @@ func (s *Server) ControlPlane() []component.Component {
 		{Name: "certificates", Run: s.pki.Run},
 		{Name: "datastore", Run: s.datastore.Run, Ready: s.datastore.Ready},
 		{
-			Name: "kube-apiserver", Run: s.controlPlane.RunAPIServer, Ready: s.apiReady,
+			Name: "kube-apiserver", Run: s.controlPlane.RunAPIServer, Ready: s.apiReady, Live: s.apiLives,
 			StopTimeout: 10 * time.Second,
 		},
 		{Name: "status", Run: s.watchStatus},
@@ -60,7 +60,7 @@ func (s *Server) Components() []component.Component {
 			Name: "images", After: []string{"small-images", "flannel"}, Run: s.importImages(images.All), OneShot: true, Optional: true,
 		},
 		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
-		component.Component{Name: kubeletName, After: []string{"small-images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady},
+		component.Component{Name: kubeletName, After: []string{"small-images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady, Live: node.KubeletReady},
 	)
 }
 
@@ -73,6 +73,10 @@ func (s *Server) apiReady(ctx context.Context) error {
 	s.node.Gate.Open()
 	return s.prober.Ask(ctx, "/readyz")
 }
+
+// apiLives fails too when the certificate ends with which the apiserver talks to itself: upstream's lasts three years, and only
+// a restart renews it.
+func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, "/livez") }
 
 func (s *Server) watchStatus(ctx context.Context) error {
 	return s.cluster.Run(ctx, s.recorder.SetAPIReady)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/coracle-os/coracle/kube/containerd"
 	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/images"
 )
 
 // Paths says where everything is, so that a test can have all of it in a temporary folder.
@@ -17,9 +18,6 @@ type Paths struct {
 	IPAM       string // addresses that pods have; tmpfs, because no pod survives a reboot
 	Containerd containerd.Config
 }
-
-// sandboxImage holds a pod's namespaces; it is in the machine's root and imported at start.
-const sandboxImage = "coracle.local/pause:1"
 
 // MachinePaths are those of a running machine (docs/architecture.md).
 func MachinePaths() Paths {
@@ -35,7 +33,7 @@ func MachinePaths() Paths {
 		Root:         containerd.DefaultRoot,
 		State:        containerd.DefaultState,
 		Socket:       containerd.DefaultSocket,
-		SandboxImage: sandboxImage,
+		SandboxImage: images.Pause,
 		CNIBinDir:    p.CNIBin,
 		CNIConfDir:   p.CNIConf,
 	}
@@ -43,7 +41,7 @@ func MachinePaths() Paths {
 }
 
 func (p Paths) database() string        { return filepath.Join(p.State, "db", "state.db") }
-func (p Paths) roles() string           { return filepath.Join(p.State, "roles") }
+func (p Paths) roles() string           { return filepath.Join(p.State, "roles") } // there once a cluster has lived for a minute
 func (p Paths) pkiState() string        { return filepath.Join(p.State, "pki") }
 func (p Paths) pkiRun() string          { return filepath.Join(p.Run, "pki") }
 func (p Paths) datastoreSocket() string { return filepath.Join(p.Run, "datastore.sock") }

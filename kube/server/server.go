@@ -3,7 +3,9 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -47,8 +49,11 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 		}
 	}
 	s := &Server{settings: settings, paths: paths, recorder: status.NewRecorder()}
-	var err error
-	if s.pki, err = openPKI(settings, paths); err != nil {
+	fresh, err := isFresh(paths)
+	if err != nil {
+		return nil, err
+	}
+	if s.pki, err = openPKI(settings, paths, fresh); err != nil {
 		return nil, fmt.Errorf("keys and certificates: %w", err)
 	}
 
@@ -84,8 +89,27 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 	return s, err
 }
 
+// isFresh reports whether no cluster was made here yet. A cluster that has lived and lost its database is an error: an empty one
+// in its place would stop all pods and delete their volumes.
+func isFresh(paths Paths) (bool, error) {
+	exists, err := datastore.Exists(paths.database())
+	if err != nil || exists {
+		return false, err
+	}
+	_, err = os.Stat(paths.roles())
+	if err == nil {
+		return false, &pki.DamagedError{
+			Path: paths.database(), Reason: errors.New("the cluster's database is gone"), Remedy: pki.Remedy,
+		}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	return true, nil
+}
+
 // openPKI translates the settings.
-func openPKI(settings control.Settings, paths Paths) (*pki.PKI, error) {
+func openPKI(settings control.Settings, paths Paths, fresh bool) (*pki.PKI, error) {
 	_, services, err := net.ParseCIDR(settings.ServiceCIDR)
 	if err != nil {
 		return nil, err
@@ -101,7 +125,7 @@ func openPKI(settings control.Settings, paths Paths) (*pki.PKI, error) {
 	return pki.Open(pki.Config{
 		StateDir: paths.pkiState(), RunDir: paths.pkiRun(), NodeName: settings.NodeName, NodeIPs: nodeIPs, ServiceIP: serviceIP,
 		ClusterDomain: settings.ClusterDomain, ExtraSANs: settings.ExtraSANs, APIPort: settings.APIPort,
-		Fresh: !datastore.Exists(paths.database()),
+		Fresh: fresh,
 	})
 }
 
