@@ -43,6 +43,12 @@ func (c Config) controllerManagerFlags() []string {
 		"--secure-port=0",
 		"--profiling=false",
 		"--flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins", // as the kubelet: upstream's is read-only here
+		"--controllers=*,-" + policyStatusController,
+		// Upstream's numbers of workers, 20 and 50 of some, are for thousands of nodes.
+		"--concurrent-gc-syncs=4",
+		"--concurrent-namespace-syncs=2",
+		"--concurrent-resourceclaim-syncs=2",
+		"--concurrent-device-taint-eviction-syncs=2",
 		"--kube-api-qps=100",
 		"--kube-api-burst=200",
 	}

@@ -35,6 +35,7 @@ func (s *Server) ControlPlane() []component.Component {
 		},
 		{Name: "status", Run: s.watchStatus},
 		{Name: "kube-controller-manager", After: []string{"kube-apiserver"}, Run: s.controlPlane.RunControllerManager},
+		{Name: "policy-status", After: []string{"kube-apiserver"}, Run: s.runPolicyStatus},
 		{Name: "kube-scheduler", After: []string{"kube-apiserver"}, Run: s.controlPlane.RunScheduler},
 	}
 }
@@ -77,6 +78,8 @@ func (s *Server) apiReady(ctx context.Context) error {
 // apiLives fails too when the certificate ends with which the apiserver talks to itself: upstream's lasts three years, and only
 // a restart renews it.
 func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, "/livez") }
+
+func (s *Server) runPolicyStatus(ctx context.Context) error { return s.controlPlane.RunPolicyStatus(ctx, s.client) }
 
 func (s *Server) watchStatus(ctx context.Context) error {
 	return s.cluster.Run(ctx, s.recorder.SetAPIReady)

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -242,6 +243,7 @@ func TestControlPlane(t *testing.T) {
 		create(ctx, t, p)
 		testEndpoint(ctx, t, p, settings)
 	})
+	t.Run("policy", func(t *testing.T) { testPolicyStatus(ctx, t, p) })
 	t.Run("openapi", func(t *testing.T) { testOpenAPI(ctx, t, p) })
 	ca, err := os.ReadFile(filepath.Join(testPaths(dir).pkiState(), "cluster-ca.crt"))
 	if err != nil {
@@ -320,7 +322,6 @@ func create(ctx context.Context, t *testing.T, p *plane) {
 	})
 }
 
-// testEndpoint: the Service "kubernetes" leads to this server, though the lease behind that is in memory.
 // testSeed looks whether the apiserver finds the roles that the datastore was seeded with as it would have made them: what goes
 // through the API is managed by somebody. It looks at them in the first minute of a cluster when it is started again.
 func testSeed(ctx context.Context, t *testing.T, p *plane) {
@@ -347,6 +348,7 @@ func testSeed(ctx context.Context, t *testing.T, p *plane) {
 	}
 }
 
+// testEndpoint: the Service "kubernetes" leads to this server, though the lease behind that is in memory.
 func testEndpoint(ctx context.Context, t *testing.T, p *plane, settings control.Settings) {
 	t.Helper()
 	p.eventually("the endpoint of the Service kubernetes", 20*time.Second, func() error {
@@ -380,6 +382,38 @@ func testAnonymous(t *testing.T, settings control.Settings) {
 			t.Errorf("%s: %s, want %d", path, response.Status, want)
 		}
 	}
+}
+
+// testPolicyStatus: a mistake in a policy's expression is found, though controller-manager does not look for it.
+func testPolicyStatus(ctx context.Context, t *testing.T, p *plane) {
+	t.Helper()
+	policies := p.client.AdmissionregistrationV1().ValidatingAdmissionPolicies()
+	policy := &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: "replicas"},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
+				RuleWithOperations: admissionv1.RuleWithOperations{
+					Operations: []admissionv1.OperationType{admissionv1.Create},
+					Rule:       admissionv1.Rule{APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"deployments"}},
+				},
+			}}},
+			Validations: []admissionv1.Validation{{Expression: "object.spec.replicaz < 5"}},
+		},
+	}
+	if _, err := policies.Create(ctx, policy, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p.eventually("a warning about the expression", 30*time.Second, func() error {
+		policy, err := policies.Get(ctx, "replicas", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if check := policy.Status.TypeChecking; check != nil && len(check.ExpressionWarnings) == 1 &&
+			strings.Contains(check.ExpressionWarnings[0].Warning, "replicaz") {
+			return nil
+		}
+		return fmt.Errorf("status %+v", policy.Status)
+	})
 }
 
 // testOpenAPI: the documents, built when they are asked for, pass the aggregator, and custom resources are in them too.
