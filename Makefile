@@ -71,6 +71,10 @@ bench: image bench-baseline ## Measure the baseline, and Coracle with 2 GiB and 
 	$(BENCH) --image $(IMAGE) --out $(OUT)/bench.json
 	$(BENCH) --image $(IMAGE) --baseline-image $(OUT)/baseline/coracle-$(ARCH).img --out $(OUT)/bench.json --times 3
 
+.PHONY: soak
+soak: image ## See whether a machine stays up: `make soak MEMORY=512 SOAK=30m`
+	$(BENCH) --image $(IMAGE) --soak $(or $(SOAK),30m) --memory $(MEMORY)
+
 .PHONY: bench-baseline
 bench-baseline: image ## Measure only the baseline: upstream's components as separate processes on the same kernel
 	$(IMAGER) build tools/bench/baseline/$(ARCH).yml --out $(OUT)/baseline --cache $(OUT)/cache
@@ -84,7 +88,8 @@ host: ## Install from apt what the build and the tests need, if it is missing
 
 .PHONY: clean
 clean: ## Remove what was built; downloaded packages stay in _out/cache
-	@find $(OUT) -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} + 2>/dev/null || true
+	@[ ! -e $(OUT)/run/qemu.pid ] || $(VM) stop --dir $(OUT)/run
+	@[ ! -d $(OUT) ] || find $(OUT) -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +
 
 .PHONY: help
 help: ## This help

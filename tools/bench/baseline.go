@@ -64,5 +64,5 @@ func bootBaseline(ctx context.Context, o options) (result, error) {
 	defer m.PullPlug()
 	kubeconfig := fmt.Appendf(nil, baselineKubeconfig, m.Address(device.KubernetesPort))
 	connect := func(context.Context) (*cluster, error) { return newCluster(kubeconfig) }
-	return measure(ctx, m, connect, o, o.idle)
+	return measure(ctx, m, connect, 0, o, o.idle)
 }

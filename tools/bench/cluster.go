@@ -91,6 +91,28 @@ func (c *cluster) podRunning(ctx context.Context) error {
 	return nil
 }
 
+// allReady returns nil when our pod and as many of the system's are there, all are ready, and none was started again.
+func (c *cluster) allReady(ctx context.Context, system int) error {
+	pods, err := c.client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	if len(pods.Items) != 1+system {
+		return fmt.Errorf("there are %d pods, not %d", len(pods.Items), 1+system)
+	}
+	for _, pod := range pods.Items {
+		for _, status := range pod.Status.ContainerStatuses {
+			if !status.Ready || status.RestartCount > 0 {
+				return fmt.Errorf("container %s of pod %s: ready %v, started again %d times", status.Name, pod.Name, status.Ready, status.RestartCount)
+			}
+		}
+		if len(pod.Status.ContainerStatuses) == 0 {
+			return fmt.Errorf("pod %s has no container yet", pod.Name)
+		}
+	}
+	return nil
+}
+
 // events is what the cluster says about the pod, for when it does not run.
 func (c *cluster) events(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

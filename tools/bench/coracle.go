@@ -72,7 +72,7 @@ func bootCoracle(ctx context.Context, o options, memory int, idle time.Duration)
 		}
 		return newCluster(kubeconfig)
 	}
-	r, err := measure(ctx, m, connect, o, idle)
+	r, err := measure(ctx, m, connect, 1, o, idle) // CoreDNS
 	if err != nil || idle == 0 {
 		return r, err
 	}

@@ -4,6 +4,7 @@
 //	bench --out _out/bench.json             boot with 512 MiB and with 2 GiB
 //	bench --out _out/bench.json --baseline  boot the baseline: upstream's components as separate processes
 //	bench --out _out/bench.json --times 3   boot the baseline and Coracle in turn, and keep the medians of the times
+//	bench --soak 30m --memory 256           boot with that much memory, and see whether it stays up; writes no report
 //	bench --out _out/bench.json --table     print the report as tables for docs/benchmarks.md
 //
 // The kinds of run fill in their parts of one report. Run them on the same host, with nothing else on it.
@@ -28,6 +29,8 @@ type options struct {
 	baseline, table           bool
 	times                     int
 	timesOnly                 bool // of a boot: leave out memory and disk writes
+	soak                      time.Duration
+	memory                    int // MiB, of the soak
 }
 
 func main() {
@@ -41,6 +44,8 @@ func main() {
 	flag.DurationVar(&o.timeout, "timeout", 15*time.Minute, "how long a pod may take to run")
 	flag.BoolVar(&o.baseline, "baseline", false, "measure the baseline")
 	flag.IntVar(&o.times, "times", 0, "measure only times, as the medians of this many boots of the baseline and Coracle in turn")
+	flag.DurationVar(&o.soak, "soak", 0, "measure nothing: see whether a machine with --memory stays up for this long once settled")
+	flag.IntVar(&o.memory, "memory", 512, "memory in MiB of the machine that --soak boots")
 	flag.BoolVar(&o.table, "table", false, "measure nothing: print the report as tables")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -62,6 +67,9 @@ func (o options) tempDir() (string, error) {
 }
 
 func bench(ctx context.Context, o options) error {
+	if o.soak > 0 {
+		return soak(ctx, o)
+	}
 	r, err := readReport(o.out)
 	if err != nil {
 		return err

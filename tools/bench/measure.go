@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/coracle-os/coracle/tools/vm/console"
 	"github.com/coracle-os/coracle/tools/vm/machine"
 )
 
@@ -56,9 +56,9 @@ func repeated(measure func() (result, error)) (r result, err error) {
 	return r, err
 }
 
-// measure follows a machine from power-on. connect returns its cluster as soon as that can be known; nothing else differs
-// between Coracle and the baseline.
-func measure(ctx context.Context, m *machine.Machine, connect func(context.Context) (*cluster, error), o options, idle time.Duration) (r result, err error) {
+// measure follows a machine from power-on. connect returns its cluster as soon as that can be known, system is the number of pods
+// that it brings along; nothing else differs between Coracle and the baseline.
+func measure(ctx context.Context, m *machine.Machine, connect func(context.Context) (*cluster, error), system int, o options, idle time.Duration) (r result, err error) {
 	defer func() {
 		if err == nil || ctx.Err() != nil {
 			return
@@ -83,10 +83,16 @@ func measure(ctx context.Context, m *machine.Machine, connect func(context.Conte
 	if err := leaveAlone(ctx, m, o.settle); err != nil {
 		return r, err
 	}
+	if err := poll(ctx, m, func(ctx context.Context) error { return c.allReady(ctx, system) }); err != nil {
+		return r, fmt.Errorf("waiting for all pods: %w", err)
+	}
 	if r.settled, err = c.sample(ctx); err != nil {
 		return r, err
 	}
 	fmt.Printf("memory used: %.1f MiB\n", mebibytes(r.settled.Used()))
+	if o.soak > 0 {
+		return r, watch(ctx, m, c, o.soak, system)
+	}
 	if idle == 0 {
 		return r, nil
 	}
@@ -99,6 +105,9 @@ func measure(ctx context.Context, m *machine.Machine, connect func(context.Conte
 		return r, err
 	}
 	r.idleWrite = float64(after.writtenSince(r.settled)) / time.Since(began).Seconds()
+	if err := c.allReady(ctx, system); err != nil {
+		return r, err
+	}
 	fmt.Printf("idle for %s: %.0f B/s written, memory used %.1f MiB\n", idle, r.idleWrite, mebibytes(after.Used()))
 	return r, nil
 }
@@ -166,8 +175,6 @@ func poll(ctx context.Context, m *machine.Machine, there func(context.Context) e
 	}
 }
 
-var outOfMemory = regexp.MustCompile(`(?i)out of memory.*: Killed process`)
-
 // leaveAlone leaves the machine alone, and fails when it does not survive that whole.
 func leaveAlone(ctx context.Context, m *machine.Machine, d time.Duration) error {
 	select {
@@ -177,7 +184,7 @@ func leaveAlone(ctx context.Context, m *machine.Machine, d time.Duration) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if lines := m.Console.Matching(outOfMemory); len(lines) > 0 {
+	if lines := m.Console.Matching(console.OutOfMemory); len(lines) > 0 {
 		return fmt.Errorf("the machine ran out of memory:\n%s", strings.Join(lines, "\n"))
 	}
 	return nil

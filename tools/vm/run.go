@@ -183,8 +183,12 @@ func stay(ctx context.Context, m *machine.Machine) error {
 		select {
 		case <-failed:
 			failed = nil
+			why := m.Console.Err()
 			if fault := m.EmulatorFault(0); fault != nil {
-				fmt.Printf("%v\nthe machine restarts by itself in 10 s\n", fault) // the kernel's argument panic=10
+				why = fault
+			}
+			if m.Err() == nil {
+				fmt.Printf("%v\nthe machine restarts by itself; what it prints is in %s\n", why, machine.ConsoleName) // the kernel's argument panic=10
 			}
 		case <-m.Ended():
 			if errors.Is(m.Err(), machine.ErrPoweredOff) {

@@ -4,7 +4,9 @@ package command
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -42,16 +44,30 @@ func Output(cmd *exec.Cmd) (string, error) {
 	return stdout.String(), nil
 }
 
-// Line is how cmd would be typed in a shell in its folder.
+// Line is how cmd would be typed in a shell: with its folder, and with what its environment has more than this process's.
 func Line(cmd *exec.Cmd) string {
-	words := make([]string, len(cmd.Args))
-	for i, arg := range cmd.Args {
-		if arg == "" || strings.ContainsAny(arg, " \t\n\"'$\\*?;&|<>()") {
-			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+	var words []string
+	if cmd.Dir != "" {
+		words = append(words, "cd", quote(cmd.Dir), "&&")
+	}
+	ours := os.Environ()
+	for _, variable := range cmd.Env {
+		if name, value, ok := strings.Cut(variable, "="); ok && !slices.Contains(ours, variable) {
+			words = append(words, name+"="+quote(value))
 		}
-		words[i] = arg
+	}
+	for _, arg := range cmd.Args {
+		words = append(words, quote(arg))
 	}
 	return strings.Join(words, " ")
+}
+
+// quote makes one word of s for a shell.
+func quote(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n\"'$\\*?;&|<>()") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func lastLines(text string, n int) string {

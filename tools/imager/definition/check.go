@@ -112,8 +112,11 @@ func (c *checker) moduleSets(field string, names []string) {
 // debianName is Debian policy 5.6.1. What begins with - would be an option to apt.
 var debianName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
 
+// IsPackageName reports whether a Debian package may be called so.
+func IsPackageName(name string) bool { return debianName.MatchString(name) }
+
 func (c *checker) packageName(field, name string) {
-	if name != "" && !debianName.MatchString(name) {
+	if name != "" && !IsPackageName(name) {
 		c.fail(field, "%q is not the name of a Debian package", name)
 	}
 }

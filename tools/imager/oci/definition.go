@@ -93,7 +93,7 @@ func (d *Definition) problems(doc *strict.Document) (problems strict.Problems) {
 		if sources != 1 {
 			fail(field, "should have one of debian, content and folder")
 		}
-		if pkg, file, _ := strings.Cut(f.Debian, ":"); f.Debian != "" && (pkg == "" || !path.IsAbs(file)) {
+		if pkg, file, _ := strings.Cut(f.Debian, ":"); f.Debian != "" && (!definition.IsPackageName(pkg) || !path.IsAbs(file)) {
 			fail(field+".debian", "%q is not PACKAGE:/PATH", f.Debian)
 		}
 	}
@@ -104,17 +104,6 @@ func (d *Definition) problems(doc *strict.Document) (problems strict.Problems) {
 		}
 	}
 	return problems
-}
-
-// Packages are the Debian packages that the image has files of.
-func (d *Definition) Packages() []string {
-	var names []string
-	for _, f := range d.Files {
-		if pkg, _, ok := strings.Cut(f.Debian, ":"); ok {
-			names = append(names, pkg)
-		}
-	}
-	return names
 }
 
 // Sources get what a definition names.

@@ -1,13 +1,11 @@
 package boottest
 
 import (
-	"regexp"
 	"testing"
 
+	"github.com/coracle-os/coracle/tools/vm/console"
 	"github.com/coracle-os/coracle/tools/vm/machine"
 )
-
-var outOfMemory = regexp.MustCompile(`Out of memory: Killed process`)
 
 func TestBIOS(t *testing.T) {
 	serverLab(t, func(l *lab) {
@@ -26,7 +24,7 @@ func TestSmallMachine(t *testing.T) {
 		l.apply("workload.yaml")
 		l.wait("rollout", "status", "deployment/web")
 		l.waitForCoreDNS()
-		if lines := l.machine.Console.Matching(outOfMemory); len(lines) > 0 {
+		if lines := l.machine.Console.Matching(console.OutOfMemory); len(lines) > 0 {
 			l.Errorf("the machine ran out of memory: %q", lines)
 		}
 	})

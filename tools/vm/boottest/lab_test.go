@@ -98,6 +98,9 @@ func clean(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range doomed {
+		if pid, err := machine.Running(path); pid != 0 || err != nil {
+			t.Fatalf("another test runs a machine in %s (process %d, %v): wait for it, or end it", path, pid, err)
+		}
 		if err := os.RemoveAll(path); err != nil {
 			t.Fatal(err)
 		}

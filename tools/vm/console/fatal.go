@@ -14,6 +14,10 @@ var fatal = []struct {
 	{regexp.MustCompile(`grub( rescue)?> `), "GRUB stopped at its prompt"},
 }
 
+// OutOfMemory matches what the kernel prints when it ends a process for want of memory, the machine's or that of the
+// process's cgroup.
+var OutOfMemory = regexp.MustCompile(`(?i)out of memory.*: Killed process`)
+
 // fatalMeaning says what a line that ends a boot means, or "".
 func fatalMeaning(line string) string {
 	for _, f := range fatal {
