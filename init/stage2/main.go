@@ -32,6 +32,8 @@ var setup = []struct {
 	{"make cgroups", makeCgroups},
 	{"set limits", setLimits},
 	{"set kernel parameters", setKernelParameters},
+	{"set the memory that is kept free", setReserve}, // after huge pages, which change it
+	{"read nothing ahead", readNothingAhead},
 	{"prepare for compressed memory", setSwapping},
 }
 

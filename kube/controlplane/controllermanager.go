@@ -31,7 +31,8 @@ func (c Config) controllerManagerFlags() []string {
 	return []string{
 		"--kubeconfig=" + p.Kubeconfig(pki.ControllerManager),
 		"--leader-elect=false", // it is the only one
-		"--use-service-account-credentials=true",
+		// All controllers share controller-manager's own identity (docs/decisions/0050-one-identity-for-controllers.md).
+		"--use-service-account-credentials=false",
 		"--service-account-private-key-file=" + p.ServiceAccountKey(),
 		"--root-ca-file=" + p.ClusterCA(),
 		"--cluster-signing-cert-file=" + p.ClusterCA(),

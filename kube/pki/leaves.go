@@ -36,7 +36,7 @@ func (p *PKI) leaves() []leaf {
 		{name: KubeletServing, authority: p.cluster, commonName: node, organizations: []string{groupNodes}, dnsNames: []string{c.NodeName}, ips: c.NodeIPs, usage: server},
 		{name: APIServerProxyClient, authority: p.frontProxy, commonName: APIServerProxyClient, usage: client},
 		{name: APIServerKubeletClient, authority: p.cluster, commonName: APIServerKubeletClient, organizations: []string{groupMasters}, usage: client},
-		{name: ControllerManager, authority: p.cluster, commonName: "system:kube-controller-manager", usage: client},
+		{name: ControllerManager, authority: p.cluster, commonName: "system:kube-controller-manager", organizations: []string{groupMasters}, usage: client},
 		{name: Scheduler, authority: p.cluster, commonName: "system:kube-scheduler", usage: client},
 		{name: Proxy, authority: p.cluster, commonName: "system:kube-proxy", usage: client},
 		{name: Kubelet, authority: p.cluster, commonName: node, organizations: []string{groupNodes}, usage: client},

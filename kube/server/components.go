@@ -21,6 +21,9 @@ import (
 
 const kubeletName = "kubelet"
 
+// idleLimit is how long large images wait for processors that have time: a machine that is always busy needs them too.
+const idleLimit = 30 * time.Second
+
 // ControlPlane is the control plane's components, in start order.
 //
 // The apiserver is the longest part of a start. What needs it only later runs meanwhile: containerd, the import of small
@@ -52,13 +55,14 @@ func (s *Server) Components() []component.Component {
 	list = append(list, s.ControlPlane()...)
 	return append(list,
 		component.Component{Name: "node-role", After: []string{"kube-apiserver"}, Run: s.labelRole, OneShot: true, Optional: true},
+		component.Component{Name: "pod-cidr", Run: s.assignPodCIDR, OneShot: true, Optional: true},
 		component.Component{Name: "kube-proxy", After: []string{"kube-apiserver"}, Run: s.runProxy},
 		component.Component{Name: "flannel", Run: s.runFlannel(flannelReady.set), Ready: flannelReady.ready},
 		// A large image keeps processor and disk busy for a while when it is unpacked, at a machine's first start. Nothing of
 		// the start needs one, so the control plane goes first: flannel is ready when the controllers have given the node its
 		// pod addresses.
 		component.Component{
-			Name: "images", After: []string{"small-images", "flannel"}, Run: s.importImages(images.All), OneShot: true, Optional: true,
+			Name: "images", After: []string{"small-images", "flannel"}, Run: s.importLater, OneShot: true, Optional: true,
 		},
 		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
 		component.Component{Name: kubeletName, After: []string{"small-images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady, Live: node.KubeletReady},
@@ -79,7 +83,9 @@ func (s *Server) apiReady(ctx context.Context) error {
 // a restart renews it.
 func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, "/livez") }
 
-func (s *Server) runPolicyStatus(ctx context.Context) error { return s.controlPlane.RunPolicyStatus(ctx, s.client) }
+func (s *Server) runPolicyStatus(ctx context.Context) error {
+	return s.controlPlane.RunPolicyStatus(ctx, s.client)
+}
 
 func (s *Server) watchStatus(ctx context.Context) error {
 	return s.cluster.Run(ctx, s.recorder.SetAPIReady)
@@ -104,6 +110,12 @@ func (s *Server) containerdReady(ctx context.Context) error {
 	return containerd.Ready(ctx, s.paths.Containerd.Socket)
 }
 
+// importLater imports what importing small images has left, once the pods that wait for none of it have their turn.
+func (s *Server) importLater(ctx context.Context) error {
+	waitIdle(ctx, idleLimit)
+	return s.importImages(images.All)(ctx)
+}
+
 // importImages imports the archives of at most largest bytes that are not there yet.
 func (s *Server) importImages(largest int64) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -117,6 +129,10 @@ func (s *Server) runProxy(ctx context.Context) error {
 
 func (s *Server) labelRole(ctx context.Context) error {
 	return s.node.LabelRole(ctx, s.client, s.cluster.WaitForNode)
+}
+
+func (s *Server) assignPodCIDR(ctx context.Context) error {
+	return s.node.AssignPodCIDR(ctx, s.client, s.cluster.WaitForNode)
 }
 
 func (s *Server) runFlannel(ready func()) func(context.Context) error {

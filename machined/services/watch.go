@@ -62,7 +62,7 @@ func (w *Watcher) poll(ctx context.Context) time.Duration {
 		s = nil
 	}
 	w.observe(m.Kube, s, time.Now())
-	if s != nil && s.NodeReady {
+	if s != nil && s.APIReady && s.NodeReady {
 		return pollReady
 	}
 	return pollStarting

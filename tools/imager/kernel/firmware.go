@@ -1,17 +1,13 @@
 package kernel
 
 import (
-	"bufio"
 	"bytes"
 	"debug/elf"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/ulikunitz/xz"
 )
 
 // Firmware lists the files below /usr/lib/firmware that the modules say they may ask for.
@@ -28,20 +24,13 @@ func (k Kernel) Firmware(x *Index, modules []string) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// readFirmware reads a module that may be compressed with xz.
 func readFirmware(name string) ([]string, error) {
-	f, err := os.Open(name)
+	f, err := openModule(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var r io.Reader = bufio.NewReader(f)
-	if strings.HasSuffix(name, ".xz") {
-		if r, err = xz.NewReader(r); err != nil {
-			return nil, err
-		}
-	}
-	b, err := io.ReadAll(r)
+	b, err := io.ReadAll(f)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,16 @@
 package kernel
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+
+	"github.com/ulikunitz/xz"
 
 	"github.com/coracle-os/coracle/tools/imager/command"
 )
@@ -37,11 +41,12 @@ func (k Kernel) Index(ctx context.Context, depmod Depmod, scratch string) (*Inde
 	return ReadIndex(os.DirFS(dir))
 }
 
-// Install copies modules into root, whose lib must be a symlink to usr/lib, and writes their index there.
+// Install copies modules into root, whose lib must be a symlink to usr/lib, and writes their index there. They are unpacked: the
+// root and the initramfs are compressed as a whole, with what is unpacked five times as fast as xz.
 func (k Kernel) Install(ctx context.Context, depmod Depmod, x *Index, modules []string, root string) error {
 	from, to := k.modulesDir(k.Package.Root), k.modulesDir(root)
 	for _, m := range modules {
-		if err := copyFile(filepath.Join(from, x.paths[m]), filepath.Join(to, x.paths[m])); err != nil {
+		if err := copyModule(filepath.Join(from, x.paths[m]), filepath.Join(to, strings.TrimSuffix(x.paths[m], ".xz"))); err != nil {
 			return fmt.Errorf("copy module %s: %w", m, err)
 		}
 	}
@@ -73,12 +78,48 @@ func runDepmod(ctx context.Context, depmod Depmod, args ...string) error {
 	return err
 }
 
+// copyModule copies a module and unpacks it.
+func copyModule(from, to string) error {
+	in, err := openModule(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return write(in, to)
+}
+
+// module is one that may have been compressed with xz.
+type module struct {
+	io.Reader
+	io.Closer
+}
+
+// openModule opens a module for what is in it, unpacked.
+func openModule(name string) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	m := module{bufio.NewReader(f), f}
+	if strings.HasSuffix(name, ".xz") {
+		if m.Reader, err = xz.NewReader(m.Reader); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("unpack %s: %w", name, err)
+		}
+	}
+	return m, nil
+}
+
 func copyFile(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	return write(in, to)
+}
+
+func write(in io.Reader, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
