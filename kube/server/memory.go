@@ -26,14 +26,14 @@ type collector struct {
 // At start nearly everything that is allocated stays, so that collecting often only delays it; collecting too seldom leaves
 // gaps between the live objects that never close (150 instead of 60: 10 MiB more memory for 15 % less processor time).
 func collectorFor(memory int64) collector {
-	c := collector{percent: 100, starting: 400}
+	c := collector{percent: 100, starting: 200}
 	switch {
 	case memory <= 320*mebibyte:
 		c.percent, c.starting = 15, 40
 	case memory <= 768*mebibyte:
 		c.percent, c.starting = 15, 80
 	case memory <= 2048*mebibyte:
-		c.percent, c.starting = 50, 400
+		c.percent, c.starting = 50, 150
 	}
 	// 38 % of the machine leaves room for the kernel, shims, pods and the page cache that holds the binary's text. Below
 	// 110 MiB the live heap and stacks alone would reach the limit, and the collector would run without end.
