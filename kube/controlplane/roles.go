@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"time"
@@ -48,7 +49,8 @@ func (c Config) reconcileRoles(hook genericapiserver.PostStartHookContext) error
 			err = atomicfile.Write(c.RolesFile, []byte(version.Get().GitVersion), 0o600)
 		}
 		if err != nil {
-			_ = os.Remove(c.RolesFile) // so that it is
+			// The file stays, without a version: that it is there says that the cluster has lived.
+			err = errors.Join(err, atomicfile.Write(c.RolesFile, nil, 0o600))
 			slog.Error("cannot look whether all roles are as they should be; the next start does it first", "error", err)
 		}
 	}()

@@ -18,6 +18,7 @@ func TestRolesCurrent(t *testing.T) {
 		"seed failed":              {},
 		"looked at by this one":    {noted: version.Get().GitVersion, want: true},
 		"looked at by another one": {noted: "v1.0.0"},
+		"the last look failed":     {noted: "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Config{RolesFile: filepath.Join(t.TempDir(), "roles"), Seeded: func() bool { return tc.seeded }}

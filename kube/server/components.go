@@ -59,8 +59,7 @@ func (s *Server) Components() []component.Component {
 		component.Component{Name: "kube-proxy", After: []string{"kube-apiserver"}, Run: s.runProxy},
 		component.Component{Name: "flannel", Run: s.runFlannel(flannelReady.set), Ready: flannelReady.ready},
 		// A large image keeps processor and disk busy for a while when it is unpacked, at a machine's first start. Nothing of
-		// the start needs one, so the control plane goes first: flannel is ready when the controllers have given the node its
-		// pod addresses.
+		// the start needs one, so the control plane goes first, and then pods that need none.
 		component.Component{
 			Name: "images", After: []string{"small-images", "flannel"}, Run: s.importLater, OneShot: true, Optional: true,
 		},

@@ -42,7 +42,7 @@ func (k Kernel) Index(ctx context.Context, depmod Depmod, scratch string) (*Inde
 }
 
 // Install copies modules into root, whose lib must be a symlink to usr/lib, and writes their index there. They are unpacked: the
-// root and the initramfs are compressed as a whole, with what is unpacked five times as fast as xz.
+// root and the initramfs are compressed as a whole, with zstd, which takes less work to unpack than the kernel's xz.
 func (k Kernel) Install(ctx context.Context, depmod Depmod, x *Index, modules []string, root string) error {
 	from, to := k.modulesDir(k.Package.Root), k.modulesDir(root)
 	for _, m := range modules {
