@@ -1,9 +1,9 @@
 // Command kube is Kubernetes for one machine in one process. By the name that it is called with it is also kubectl, and ctr,
 // containerd's client.
 //
-//	kube server [--settings PATH]   run a server; machined does this
-//	kube version                    print the version of Kubernetes
-//	kube help                       print this
+//	kube server [--wait] [--settings PATH]   run a server; machined does this
+//	kube version                             print the version of Kubernetes
+//	kube help                                print this
 package main
 
 import (
@@ -21,9 +21,9 @@ import (
 
 const usage = `kube is Kubernetes for one machine in one process.
 
-  kube server [--settings PATH]   run a server; machined does this
-  kube version                    print the version of Kubernetes
-  kube help                       print this
+  kube server [--wait] [--settings PATH]   run a server; machined does this
+  kube version                             print the version of Kubernetes
+  kube help                                print this
 
 Called as kubectl or ctr it is that program.
 `

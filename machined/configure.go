@@ -59,6 +59,7 @@ func (d *daemon) use(found config.Found) {
 		d.store.Set(state.Condition{ID: conditionConfig, Severity: state.Error, Message: problemText(found.Problem, found.Config != nil), Hint: found.Hint})
 	}
 	if found.Config == nil {
+		d.kube.Dismiss() // nobody knows when there will be one
 		if found.Problem == nil {
 			d.store.Set(noConfig(found.Fetch))
 		}

@@ -5,7 +5,7 @@ import "github.com/coracle-os/coracle/machined/sequence"
 // phases are the start of a machine. A phase that fails does not keep later ones from running: whatever is wrong, the
 // machine should be reachable and say so.
 var phases = []sequence.Phase[*daemon]{
-	{Name: "warm", Run: (*daemon).warmKube},
+	{Name: "prefetch", Run: (*daemon).prefetchPrograms},
 	{Name: "clock", Run: (*daemon).raiseClock},
 	{Name: "modules", Run: (*daemon).loadModules},
 	{Name: "storage", Run: (*daemon).prepareStorage},

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"flag"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -25,10 +26,14 @@ const startLimit = 5 * time.Minute
 func Main(args []string) {
 	flags := flag.NewFlagSet("kube server", flag.ExitOnError)
 	path := flags.String("settings", control.SettingsPath, "file that machined has written")
+	wait := flags.Bool("wait", false, "read standard input to its end before anything else: the settings are written by then")
 	_ = flags.Parse(args) // it exits on errors
 
 	asked := requests()
 	exit.Hook()
+	if *wait {
+		_, _ = io.Copy(io.Discard, os.Stdin) // an error is an end too
+	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	settings, err := LoadSettings(*path)
 	if err != nil {

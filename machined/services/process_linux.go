@@ -40,8 +40,27 @@ type Process struct {
 	prog   Program
 }
 
-// Start runs the program in its cgroup from its first instruction on (clone3 with CLONE_INTO_CGROUP).
-func (p Program) Start() (*Process, error) {
+// Start runs the program.
+func (p Program) Start() (*Process, error) { return p.start(nil) }
+
+// StartAhead runs the program with a standard input that ends when goAhead is called, and when machined ends. Until then
+// "kube server --wait" initializes itself and waits.
+func (p Program) StartAhead() (proc *Process, goAhead func(), err error) {
+	input, end, err := os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("start %s: %w", p.Path, err)
+	}
+	defer input.Close()
+	proc, err = p.start(input)
+	if err != nil {
+		end.Close()
+		return nil, nil, err
+	}
+	return proc, func() { end.Close() }, nil
+}
+
+// start runs the program in its cgroup from its first instruction on (clone3 with CLONE_INTO_CGROUP). No input is an empty one.
+func (p Program) start(input *os.File) (*Process, error) {
 	log, err := p.Log.OpenForWriting()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Path, err)
@@ -60,6 +79,9 @@ func (p Program) Start() (*Process, error) {
 	proc := &Process{done: make(chan struct{}), from: p.Log.Size(), ooms: p.oomKills(), prog: p}
 	cmd := exec.Command(p.Path, p.Args...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = p.Env, "/", log, log, attributes
+	if input != nil {
+		cmd.Stdin = input
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Path, err)
 	}

@@ -52,6 +52,25 @@ func TestProcessReason(t *testing.T) {
 	}
 }
 
+func TestStartAhead(t *testing.T) {
+	prog := program(t, "cat; echo goes on; exit 1")
+	p, goAhead, err := prog.StartAhead()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Signal(syscall.SIGKILL)
+	select {
+	case <-p.Done():
+		t.Fatal("it did not wait")
+	case <-time.After(100 * time.Millisecond):
+	}
+	goAhead()
+	waitDone(t, p)
+	if got := p.Reason(); got != "exit code 1: goes on" {
+		t.Error(got)
+	}
+}
+
 func TestAdopt(t *testing.T) {
 	prog := program(t, "while :; do sleep 0.05; done; echo not reached")
 	if p, _ := prog.Adopt(); p != nil {

@@ -42,10 +42,12 @@ type Supervisor struct {
 
 	settingsPath string
 	start        func() (process, error)
+	startAhead   func() (process, func(), error)
 	adopt        func() process // nil process: none runs
 
 	mu      sync.Mutex
 	wanted  []byte // JSON of control.Settings; nil: do not run
+	ahead   ahead
 	changed chan struct{}
 
 	stopping chan struct{} // closed to shut down
@@ -58,6 +60,11 @@ func NewSupervisor(program Program, settingsPath string, store *state.Store, log
 	return &Supervisor{
 		Store: store, Log: log, Beat: beat, settingsPath: settingsPath,
 		start: func() (process, error) { return orNil(program.Start()) },
+		startAhead: func() (process, func(), error) {
+			p, goAhead, err := program.StartAhead()
+			proc, err := orNil(p, err)
+			return proc, goAhead, err
+		},
 		adopt: func() process {
 			p, err := program.Adopt()
 			if err != nil {
@@ -110,6 +117,10 @@ func (s *Supervisor) Run(ctx context.Context) {
 	defer close(s.stopped)
 	var pauses backoff
 	proc := s.adopted()
+	if proc == nil {
+		s.prepare()
+		defer s.Dismiss()
+	}
 	for {
 		if proc == nil {
 			if proc = s.launch(ctx, &pauses); proc == nil {
@@ -195,6 +206,9 @@ func (s *Supervisor) over(ctx context.Context) bool {
 func (s *Supervisor) launchWith(settings []byte) (process, error) {
 	if err := atomicfile.Write(s.settingsPath, settings, 0o600); err != nil {
 		return nil, err
+	}
+	if proc := s.release(); proc != nil {
+		return proc, nil
 	}
 	return s.start()
 }

@@ -47,6 +47,7 @@ type fakeHost struct {
 	fail    error
 	procs   []*fakeProcess
 	adopted bool // one runs already
+	ahead   bool // one can be started ahead
 }
 
 func (h *fakeHost) event(format string, args ...any) {
@@ -72,6 +73,15 @@ func (h *fakeHost) start() (process, error) {
 	return p, nil
 }
 
+func (h *fakeHost) startAhead() (process, func(), error) {
+	if !h.ahead {
+		return nil, nil, errors.New("not in this test")
+	}
+	p := h.process()
+	h.event("start %d ahead", p.pid)
+	return p, func() { h.event("go ahead %d", p.pid) }, nil
+}
+
 // supervised runs a test against a supervisor with fake processes, in fake time.
 func supervised(t *testing.T, h *fakeHost, test func(s *Supervisor, cancel func())) {
 	path := filepath.Join(t.TempDir(), "settings.json")
@@ -81,6 +91,7 @@ func supervised(t *testing.T, h *fakeHost, test func(s *Supervisor, cancel func(
 		h.began = time.Now()
 		s := NewSupervisor(Program{}, path, state.NewStore(state.Machine{}), slog.New(slog.DiscardHandler), func() {})
 		s.start = h.start
+		s.startAhead = h.startAhead
 		s.adopt = func() process {
 			if !h.adopted {
 				return nil
@@ -213,4 +224,52 @@ func TestSupervisorBeatsWhileItWaits(t *testing.T) {
 	if beats < 20 {
 		t.Errorf("%d beats while a stubborn process was stopped", beats)
 	}
+}
+
+func TestSupervisorStartsAhead(t *testing.T) {
+	h := &fakeHost{ahead: true, obey: []syscall.Signal{syscall.SIGTERM}}
+	supervised(t, h, func(s *Supervisor, _ func()) {
+		h.want(t, "0s start 1 ahead")
+		if m, _ := s.Store.Get(); m.Kube.PID != 0 {
+			t.Errorf("kube runs before it is wanted: %+v", m.Kube)
+		}
+		time.Sleep(3 * time.Second)
+		s.Want(control.Settings{NodeName: "a"})
+		h.want(t, "0s start 1 ahead", "3s go ahead 1")
+		if text, _ := os.ReadFile(s.settingsPath); !strings.Contains(string(text), `"nodeName": "a"`) {
+			t.Errorf("settings: %s", text)
+		}
+		s.Want(control.Settings{NodeName: "b"}) // no other is ready by then
+		h.want(t, "0s start 1 ahead", "3s go ahead 1", "3s terminated 1", "3s start 2")
+	})
+}
+
+func TestSupervisorStartedAheadInVain(t *testing.T) {
+	h := &fakeHost{ahead: true, obey: []syscall.Signal{syscall.SIGKILL}}
+	supervised(t, h, func(s *Supervisor, _ func()) {
+		synctest.Wait()
+		s.Dismiss()
+		s.Dismiss()
+		h.want(t, "0s start 1 ahead", "0s killed 1", "0s go ahead 1")
+		s.Want(control.Settings{NodeName: "a"})
+		h.want(t, "0s start 1 ahead", "0s killed 1", "0s go ahead 1", "0s start 2")
+	})
+
+	h = &fakeHost{ahead: true}
+	supervised(t, h, func(s *Supervisor, _ func()) {
+		synctest.Wait()
+		close(h.procs[0].done) // it crashed while it waited
+		s.Want(control.Settings{NodeName: "a"})
+		h.want(t, "0s start 1 ahead", "0s go ahead 1", "0s start 2")
+	})
+
+	h = &fakeHost{ahead: true}
+	supervised(t, h, func(_ *Supervisor, cancel func()) { // machined ends
+		synctest.Wait()
+		cancel()
+		h.want(t, "0s start 1 ahead", "0s killed 1", "0s go ahead 1")
+	})
+
+	h = &fakeHost{ahead: true, adopted: true}
+	supervised(t, h, func(*Supervisor, func()) { h.want(t) })
 }
