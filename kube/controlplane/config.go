@@ -27,7 +27,7 @@ type Config struct {
 	RolesFile       string // notes the version of Kubernetes whose roles are in the datastore
 	// WaitForDatastore returns nil once both answer.
 	WaitForDatastore func(ctx context.Context) error
-	// Seeded reports, after that, whether the datastore is new and has all of [Seed] in it.
+	// Seeded reports, after that, whether the datastore is new and has all of [Config.Seed] in it.
 	Seeded func() bool
 }
 

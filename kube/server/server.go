@@ -62,7 +62,8 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 		ephemeral = paths.ephemeralSocket()
 	}
 	s.datastore = datastore.New(datastore.Config{
-		Path: paths.database(), Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral, Seed: controlplane.Seed,
+		Path: paths.database(), Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral,
+		Seed: func(create func(key string, value []byte) error) error { return s.controlPlane.Seed(create) },
 	})
 	s.controlPlane = controlplane.Config{
 		Settings: settings, PKI: s.pki, RunDir: paths.Run, Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral,
