@@ -19,7 +19,6 @@ import (
 	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
-	rbac "k8s.io/kubernetes/pkg/registry/rbac/rest"
 
 	"github.com/coracle-os/coracle/kube/openapi"
 	"github.com/coracle-os/coracle/kube/pki"
@@ -79,7 +78,7 @@ func (c Config) serve(ctx context.Context, completed options.CompletedOptions) e
 		return err
 	}
 	if c.rolesCurrent() {
-		generic.DisabledPostStartHooks.Insert(rbac.PostStartHookName)
+		generic.DisabledPostStartHooks.Insert(laterHooks...)
 	}
 	aggregator, err := app.CreateServerChain(chainConfig)
 	if err != nil {
@@ -127,6 +126,8 @@ func (c Config) apiServerFlags(authentication string) []string {
 		"--authentication-config=" + authentication,
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
+		// A new node takes pods at once (docs/decisions/0070-pods-first.md).
+		"--disable-admission-plugins=TaintNodesByCondition",
 		"--service-account-issuer=https://kubernetes.default.svc." + s.ClusterDomain,
 		"--service-account-key-file=" + p.ServiceAccountKey(),
 		"--service-account-signing-key-file=" + p.ServiceAccountKey(),

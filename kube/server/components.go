@@ -17,12 +17,19 @@ import (
 	"github.com/coracle-os/coracle/kube/images"
 	"github.com/coracle-os/coracle/kube/network"
 	"github.com/coracle-os/coracle/kube/node"
+	"github.com/coracle-os/coracle/kube/status"
 )
 
-const kubeletName = "kubelet"
+const (
+	kubeletName           = "kubelet"
+	controllerManagerName = "kube-controller-manager"
+)
 
-// idleLimit is how long large images wait for processors that have time: a machine that is always busy needs them too.
-const idleLimit = 30 * time.Second
+// What can wait does so until the processors have time, but not for ever: a machine that is always busy needs it too.
+const (
+	imagesLook, imagesLimit           = time.Second, 30 * time.Second
+	controllersLook, controllersLimit = 300 * time.Millisecond, 6 * time.Second
+)
 
 // ControlPlane is the control plane's components, in start order.
 //
@@ -37,7 +44,7 @@ func (s *Server) ControlPlane() []component.Component {
 			StopTimeout: 10 * time.Second,
 		},
 		{Name: "status", Run: s.watchStatus},
-		{Name: "kube-controller-manager", After: []string{"kube-apiserver"}, Run: s.controlPlane.RunControllerManager},
+		{Name: controllerManagerName, After: []string{"kube-apiserver"}, Run: s.controlPlane.RunControllerManager},
 		{Name: "policy-status", After: []string{"kube-apiserver"}, Run: s.runPolicyStatus},
 		{Name: "kube-scheduler", After: []string{"kube-apiserver"}, Run: s.controlPlane.RunScheduler},
 	}
@@ -52,7 +59,12 @@ func (s *Server) Components() []component.Component {
 	}, {
 		Name: "small-images", After: []string{"containerd"}, Run: s.importImages(images.Small), OneShot: true, Optional: true,
 	}}
-	list = append(list, s.ControlPlane()...)
+	for _, c := range s.ControlPlane() {
+		if c.Name == controllerManagerName {
+			c.Run = s.afterPods(c.Run)
+		}
+		list = append(list, c)
+	}
 	return append(list,
 		component.Component{Name: "node-role", After: []string{"kube-apiserver"}, Run: s.labelRole, OneShot: true, Optional: true},
 		component.Component{Name: "pod-cidr", Run: s.assignPodCIDR, OneShot: true, Optional: true},
@@ -81,6 +93,19 @@ func (s *Server) apiReady(ctx context.Context) error {
 // apiLives fails too when the certificate ends with which the apiserver talks to itself: upstream's lasts three years, and only
 // a restart renews it.
 func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, "/livez") }
+
+// afterPods lets the node become Ready, and pods that are there start, before run is called. The start of controller-manager with
+// its forty controllers takes the processors for seconds. It is about what changes: pods do not need it to come back after a restart,
+// nor does a new pod that somebody made.
+func (s *Server) afterPods(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ready, cancel := context.WithTimeout(ctx, controllersLimit)
+		_ = s.cluster.WaitForNode(ready, status.IsReady) // one that brings its own CNI is not, without controllers
+		cancel()
+		waitIdle(ctx, controllersLook, controllersLimit)
+		return run(ctx)
+	}
+}
 
 func (s *Server) runPolicyStatus(ctx context.Context) error {
 	return s.controlPlane.RunPolicyStatus(ctx, s.client)
@@ -111,7 +136,7 @@ func (s *Server) containerdReady(ctx context.Context) error {
 
 // importLater imports what importing small images has left, once the pods that wait for none of it have their turn.
 func (s *Server) importLater(ctx context.Context) error {
-	waitIdle(ctx, idleLimit)
+	waitIdle(ctx, imagesLook, imagesLimit)
 	return s.importImages(images.All)(ctx)
 }
 

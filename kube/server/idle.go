@@ -8,14 +8,13 @@ import (
 )
 
 const (
-	idleEvery  = time.Second
 	idleShare  = 0.4 // of the processors' time
 	idleInARow = 2
 )
 
-// waitIdle waits until the processors have had time to spare for a while, for at most limit.
-func waitIdle(ctx context.Context, limit time.Duration) {
-	ticker := time.NewTicker(idleEvery)
+// waitIdle waits until the processors have had time to spare in two looks in a row, each after every, for at most limit.
+func waitIdle(ctx context.Context, every, limit time.Duration) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	before, err := processorTime()
 	for began, quiet := time.Now(), 0; err == nil && quiet < idleInARow && time.Since(began) < limit; quiet++ {
