@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
 	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/controlplane"
 	"github.com/coracle-os/coracle/kube/exit"
 	"github.com/coracle-os/coracle/kube/status"
 )
@@ -18,6 +20,9 @@ import (
 // settleDelay is how long after the first moment of a ready node the start is over for the memory collector: by then the
 // add-ons' pods run too.
 const settleDelay = 20 * time.Second
+
+// warmMemory is the size of a machine, in bytes, on which a few MiB of garbage are worth a second of the start.
+const warmMemory = 900 * mebibyte
 
 // startLimit is when a start is over in any case.
 const startLimit = 5 * time.Minute
@@ -47,6 +52,9 @@ func Main(args []string) {
 	}
 	gc := collectorFor(memory)
 	gc.apply()
+	if runtime.NumCPU() > 1 && memory >= warmMemory {
+		go controlplane.Warm()
+	}
 
 	s, err := New(settings, MachinePaths())
 	if err != nil {
