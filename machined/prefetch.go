@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/host"
 )
 
@@ -32,6 +33,9 @@ const (
 // prefetchPrograms has programs read from front to back by a second processor while the first starts kube. Where there is no other,
 // or little memory, they read what they need themselves.
 func (d *daemon) prefetchPrograms(context.Context) error {
+	if _, err := os.Stat(control.SettingsPath); err == nil {
+		return nil // kube was started since the machine was: machined begins again
+	}
 	_, available, err := host.Memory()
 	if err != nil || available < prefetchMemory || runtime.NumCPU() == 1 {
 		return err

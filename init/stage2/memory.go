@@ -38,7 +38,8 @@ func reserve(total uint64) int {
 
 // readNothingAhead has pages of the root read when they are needed and not around them. Programs are read here and there at
 // their start; what is read around that is rarely needed, and has to be verified and decompressed all the same: "kube version" takes
-// 9.7 s with 128 KiB read around and 5.7 s without, in emulation and with nothing cached. The root's blocks are larger than a page, so that reading a file from front to back loses nothing.
+// 9.7 s with 128 KiB read around and 5.7 s without, in emulation and with nothing cached. The root's blocks are larger than a page, so that reading a file from front to back loses
+// nothing; machined asks for what it wants read ahead.
 func readNothingAhead() error {
 	var root unix.Stat_t
 	if err := unix.Stat("/", &root); err != nil {

@@ -75,7 +75,7 @@ func apiServiceSeeds() []seed {
 	served.EnableVersions(apiextensionsv1.SchemeGroupVersion)
 	var all []seed
 	for version, priority := range apiPriorities() {
-		if !served.AnyResourceForGroupEnabled(version.Group) || !served.GroupVersionConfigs[version] {
+		if !served.GroupVersionConfigs[version] {
 			continue
 		}
 		service := &apiregistrationv1.APIService{

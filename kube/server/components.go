@@ -61,7 +61,7 @@ func (s *Server) Components() []component.Component {
 	}}
 	for _, c := range s.ControlPlane() {
 		if c.Name == controllerManagerName {
-			c.Run = s.afterPods(c.Run)
+			c = s.afterPods(c)
 		}
 		list = append(list, c)
 	}
@@ -94,17 +94,22 @@ func (s *Server) apiReady(ctx context.Context) error {
 // a restart renews it.
 func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, "/livez") }
 
-// afterPods lets the node become Ready, and pods that are there start, before run is called. The start of controller-manager with
+// afterPods lets the node become Ready, and pods that are there start, before a component runs. For controller-manager: the start of controller-manager with
 // its forty controllers takes the processors for seconds. It is about what changes: pods do not need it to come back after a restart,
 // nor does a new pod that somebody made.
-func (s *Server) afterPods(run func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) error {
+func (s *Server) afterPods(c component.Component) component.Component {
+	var started latch
+	run := c.Run
+	c.Ready = started.ready
+	c.Run = func(ctx context.Context) error {
 		ready, cancel := context.WithTimeout(ctx, controllersLimit)
 		_ = s.cluster.WaitForNode(ready, status.IsReady) // one that brings its own CNI is not, without controllers
 		cancel()
 		waitIdle(ctx, controllersLook, controllersLimit)
+		started.set()
 		return run(ctx)
 	}
+	return c
 }
 
 func (s *Server) runPolicyStatus(ctx context.Context) error {

@@ -37,7 +37,7 @@ func (s *Supervisor) release() process {
 	}
 }
 
-// Dismiss ends a kube that was started ahead and is not wanted now. It may be called at any time.
+// Dismiss ends a kube that was started ahead and is not wanted now; more often does no harm.
 func (s *Supervisor) Dismiss() {
 	if a := s.takeAhead(); a.proc != nil {
 		if err := a.proc.Signal(syscall.SIGKILL); err != nil {
