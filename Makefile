@@ -13,6 +13,9 @@ GO_TAGS    := osusergo,netgo,no_btrfs,no_devmapper,no_zfs,no_aufs,providerless
 export CGO_ENABLED := 0
 export GOFLAGS     := -buildvcs=false -trimpath -tags=$(GO_TAGS)
 
+# Compiles the protobuf definitions. Its plugins are of the versions in go.mod.
+BUF        := v1.75.0
+
 IMAGE      := $(OUT)/coracle-$(ARCH).img
 IMAGER     := go run ./tools/imager
 VM         := go run ./tools/vm
@@ -81,6 +84,11 @@ bench-baseline: image ## Measure only the baseline: upstream's components as sep
 	$(BENCH) --image $(IMAGE) --baseline-image $(OUT)/baseline/coracle-$(ARCH).img --out $(OUT)/bench.json --baseline
 
 ##@ House
+
+.PHONY: generate
+generate: ## Generate what is checked in: the machine API's Go code from its protobuf definition
+	cd machined/api/proto && GOFLAGS= go run github.com/bufbuild/buf/cmd/buf@$(BUF) lint
+	cd machined/api/proto && GOFLAGS= go run github.com/bufbuild/buf/cmd/buf@$(BUF) generate
 
 .PHONY: host
 host: ## Install from apt what the build and the tests need, if it is missing
