@@ -15,11 +15,10 @@ import (
 // fetchTimeout bounds one try.
 const fetchTimeout = 30 * time.Second
 
-// Fetch gets a config from an http: or https: URL.
-func Fetch(ctx context.Context, from string) ([]byte, error) {
+// fetch gets a config from an http: or https: URL. shown is what errors call it.
+func fetch(ctx context.Context, from, shown string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	shown := ShownURL(from)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil { // which holds parts of the URL
 		return nil, fmt.Errorf("fetch the machine config from %s: it cannot be read as a URL", shown)
@@ -61,7 +60,8 @@ func ShownURL(raw string) string {
 	if err != nil || u.Host == "" {
 		return "the kernel argument " + Argument
 	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	shown := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+	return strings.NewReplacer("%7B", "{", "%7D", "}").Replace(shown) // placeholders
 }
 
 func readAtMost(r io.Reader, n int64) ([]byte, error) { return io.ReadAll(io.LimitReader(r, n)) }

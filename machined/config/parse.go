@@ -3,7 +3,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/coracle-os/coracle/machined/config/strict"
 	"github.com/coracle-os/coracle/machined/config/types"
@@ -24,14 +23,18 @@ func Parse(file string, data []byte) (types.MachineConfig, error) {
 	if err != nil && len(problems) == 0 {
 		return c, err
 	}
+	reported := map[string]bool{}
+	for _, p := range problems {
+		reported[p.Path] = true
+	}
 	for _, p := range validate(doc, &c) {
 		// What could not be read was reported already; that it is missing or wrong too helps nobody.
-		if !slices.ContainsFunc(problems, func(q strict.Problem) bool { return q.Path == "" || q.Path == p.Path }) {
-			problems = append(problems, p)
+		if !reported[""] && !reported[p.Path] {
+			problems, reported[p.Path] = append(problems, p), true
 		}
 	}
 	if len(problems) > 0 {
-		return c, problems.Sorted()
+		return c, problems.Sorted().First(strict.MaxProblems)
 	}
 	return c, nil
 }

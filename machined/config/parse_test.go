@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"reflect"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,7 +83,7 @@ func TestValidate(t *testing.T) {
 		"taint":                     {machine("  taints: ['a=b:NoShedule']"), `m:5: machine.taints[0]: "NoShedule" is not the effect of a taint; did you mean NoSchedule?`},
 		"overlap":                   {smallest + "cluster: {serviceCIDR: 10.42.128.0/20}", "m:4: cluster.serviceCIDR: podCIDR 10.42.0.0/16 and serviceCIDR 10.42.128.0/20 overlap"},
 		"pod CIDR too small":        {smallest + "cluster: {podCIDR: 10.1.0.0/26}", "m:4: cluster.podCIDR: /26 is not between /8 and /24: every node takes a /24 of it"},
-		"IPv6 pods":                 {smallest + "cluster: {podCIDR: 'fd00::/48'}", "m:4: cluster.podCIDR: fd00::/48 is IPv6; clusters of IPv6 come with a later version"},
+		"IPv6 pods":                 {smallest + "cluster: {podCIDR: 'fd00::/48'}", "m:4: cluster.podCIDR: fd00::/48 is IPv6; write an IPv4 network before it: clusters of IPv6 alone come with a later version"},
 		"loopback services":         {smallest + "cluster: {serviceCIDR: 127.16.0.0/16}", "m:4: cluster.serviceCIDR: 127.16.0.0/16 overlaps 127.0.0.0/8 (loopback)"},
 		"domain":                    {smallest + "cluster: {domain: Cluster.local}", `m:4: cluster.domain: "Cluster.local" is not a domain such as cluster.local`},
 		"SAN":                       {smallest + "cluster: {apiServer: {extraSANs: ['https://x']}}", `m:4: cluster.apiServer.extraSANs[0]: "https://x" is not a host name or an IP address`},
@@ -99,14 +101,69 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestSecretsAreTagged fails when a field is added that sounds like a secret and would be shown.
-func TestSecretsAreTagged(t *testing.T) {
-	sounds := regexp.MustCompile(`(?i)token|password|passphrase|secret|private|psk|credential`)
+// TestRequiredFieldsAreRequired leaves each field out that is tagged so.
+func TestRequiredFieldsAreRequired(t *testing.T) {
 	strict.Walk(reflect.TypeFor[types.MachineConfig](), func(path string, f strict.Field) {
-		if sounds.MatchString(f.Name) && !f.Secret {
-			t.Errorf(`%s: tag it secret:"true", or it is shown wherever a config is`, path)
+		if !f.Required {
+			return
+		}
+		steps := strings.Split(path, ".")
+		text, closing := "", ""
+		for _, step := range steps[:len(steps)-1] {
+			name, list := strings.CutSuffix(step, "[]")
+			name, inMap := strings.CutSuffix(name, "[key]")
+			switch {
+			case list:
+				text, closing = text+"{"+name+": [", "]}"+closing
+			case inMap:
+				text, closing = text+"{"+name+": {x: ", "}}"+closing
+			default:
+				text, closing = text+"{"+name+": ", "}"+closing
+			}
+		}
+		_, err := Parse("m", []byte(text+"{}"+closing))
+		at := strings.NewReplacer("[]", "[0]", "[key]", `["x"]`).Replace(path)
+		if problems, _ := errors.AsType[strict.Problems](err); !slices.ContainsFunc(problems, func(p strict.Problem) bool { return strings.HasPrefix(p.Path, at) }) {
+			t.Errorf("%s is accepted without it; %v", path, err)
 		}
 	})
+}
+
+func TestFromWindows(t *testing.T) {
+	for name, text := range map[string]string{
+		"byte order mark": "\ufeff" + smallest,
+		"line ends":       strings.ReplaceAll(smallest, "\n", "\r\n"),
+		"both":            "\ufeff" + strings.ReplaceAll("# a comment\n"+smallest, "\n", "\r\n"),
+	} {
+		if c, err := Parse("m", []byte(text)); err != nil || c.Machine.Role != types.Server {
+			t.Errorf("%s: %v, role %q", name, err, c.Machine.Role)
+		}
+	}
+	_, err := Parse("m", []byte("\ufeff"+strings.ReplaceAll(smallest+"clutser: {}\n", "\n", "\r\n")))
+	if want := `m:4: clutser: unknown field; did you mean "cluster"?`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestFirstProblems(t *testing.T) {
+	var in strings.Builder
+	in.WriteString(smallest + "cluster: {}\n")
+	for i := range 60 {
+		fmt.Fprintf(&in, "x%d: 1\n", i)
+	}
+	for name, text := range map[string]string{
+		"of syntax": in.String(),
+		"of checks": strings.Replace(smallest, "{role: server}", "{role: server, modules: ["+strings.Repeat("'!', ", 60)+"]}", 1),
+	} {
+		_, err := Parse("m", []byte(text))
+		if lines := strings.Count(fmt.Sprint(err), "\n") + 1; lines < 50 || lines > 51 {
+			t.Errorf("%s: %d lines", name, lines)
+		}
+	}
+	_, err := Parse("m", []byte(strings.Replace(smallest, "{role: server}", "{role: server, modules: ["+strings.Repeat("'!', ", 60)+"]}", 1)))
+	if !strings.HasSuffix(fmt.Sprint(err), "\nm: 10 more problems are not shown; correct these first") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func FuzzParse(f *testing.F) {
@@ -115,7 +172,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("apiVersion: coracle/v1alpha1\nkind: MachineConfig\nmachine:\n  role: server\n  network: {interfaces: [{name: e*, addresses: [1.2.3.4/0, '::1/128'], routes: [{to: ::/0}]}]}\n  taints: [':']\n  labels: {a/b/c: d}\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		c, err := Parse("m", in)
-		if err == nil && (c.Machine.Role != types.Server || !c.Cluster.PodCIDR.IsValid() || !c.Cluster.ServiceCIDR.IsValid() || c.Cluster.PodCIDR.Overlaps(c.Cluster.ServiceCIDR)) {
+		if err == nil && (c.Machine.Role != types.Server || !c.Cluster.PodCIDR.IPv4().IsValid() || !c.Cluster.ServiceCIDR.IPv4().IsValid() || c.Cluster.PodCIDR.IPv4().Overlaps(c.Cluster.ServiceCIDR.IPv4())) {
 			t.Errorf("accepted %+v", c)
 		}
 	})

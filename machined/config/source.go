@@ -7,121 +7,270 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/coracle-os/coracle/machined/atomicfile"
+	"github.com/coracle-os/coracle/machined/config/strict"
 	"github.com/coracle-os/coracle/machined/config/types"
 )
 
 const (
-	// Path is the config on DATA.
-	Path = "/var/lib/coracle/config/machine.yaml"
+	// Dir is the folder of configs on DATA, Path the one in force.
+	Dir  = "/var/lib/coracle/config"
+	Path = Dir + "/" + inForceName
 
 	// BootName is the file on BOOT where a person puts a config, ImportedName what it is called once it is on DATA.
 	BootName     = "machine.yaml"
 	ImportedName = "machine.yaml.imported"
 
-	// Argument is the kernel argument with a config's URL.
-	Argument = "coracle.config"
+	// MediaName is the file on a volume labelled CORACLE.
+	MediaName = "machine.yaml"
+
+	// EmbeddedPath is the config in the image, if its definition (images/) puts a file there.
+	EmbeddedPath = "/usr/share/coracle/machine.yaml"
 )
 
-// Sources are the places where a config may be, in the order in which they are asked.
+// Sources are the places where a config may be.
 type Sources struct {
 	Data string // path on DATA; empty when DATA is not mounted
 	// Boot mounts BOOT, calls f with the folder, and unmounts it. Nil when there is no BOOT.
-	Boot func(writable bool, f func(dir string) error) error
-	URL  string // value of the kernel argument; empty: not given
+	Boot     func(writable bool, f func(dir string) error) error
+	Media    string // folder where a volume labelled CORACLE is mounted; empty when none is attached
+	URL      string // value of the kernel argument [Argument]; empty: not given
+	Digest   string // value of the kernel argument [DigestArgument]; empty: not given
+	Embedded string // path in the image
+	Arch     string // of the machine, as Go names it; empty: a config for any will do
+}
+
+// The names of the sources, for a person.
+const (
+	fromData     = "DATA"
+	fromBoot     = BootName + " on the BOOT partition"
+	fromMedia    = MediaName + " on the volume CORACLE"
+	fromArgument = "kernel argument " + Argument
+	fromImage    = "the image"
+)
+
+// order is the one in which the sources are asked. A source returns why it was not used; empty when it was.
+var order = []struct {
+	name string
+	ask  func(Sources, *Found) string
+}{
+	{fromData, Sources.data},
+	{fromBoot, Sources.boot},
+	{fromMedia, Sources.media},
+	{fromArgument, Sources.argument},
+	{fromImage, Sources.embedded},
+}
+
+// Source is a place where a config may be, and what became of it.
+type Source struct {
+	Name string
+	Used bool
+	Why  string // it was not used
 }
 
 // Found is what the sources held.
 type Found struct {
-	Config *types.MachineConfig // nil: none, or none that is valid
-	From   string               // where it is from, for a person
-	Fetch  string               // URL to fetch a config from, once there is a network; to be shown by [ShownURL] only
+	Config  *types.MachineConfig // nil: none, or none that is valid
+	Text    []byte               // that Config was read from
+	From    string               // where it is from, for a person
+	Fetch   *Remote              // where a config is to be fetched from, once there is a network
+	Sources []Source             // all, in their order
 
 	Notices []string // what a person should know, without being a problem
 	Problem error    // why a config that is there is not in force
 	Hint    string   // what to do about it
 }
 
-// Find asks the sources. What comes from elsewhere is imported to DATA.
+// notThere is why most sources are not used.
+const notThere = "not there"
+
+// Find asks the sources. The first that has a config is used; what comes from outside the machine is imported to DATA.
 func (s Sources) Find() Found {
 	var f Found
-	s.fromData(&f)
-	s.fromBoot(&f)
-	if f.Config == nil {
-		s.fromArgument(&f)
+	for _, source := range order {
+		why := source.ask(s, &f)
+		f.Sources = append(f.Sources, Source{Name: source.name, Used: why == "", Why: why})
 	}
 	return f
 }
 
-func (s Sources) fromData(f *Found) {
+// LookAtMedia asks the volume labelled CORACLE again, which was attached only after [Sources.Find].
+func (s Sources) LookAtMedia(f *Found) {
+	fetch := f.Fetch
+	f.Fetch = nil // comes after it
+	f.became(fromMedia, s.media(f))
+	switch {
+	case f.Config == nil:
+		f.Fetch = fetch
+	case fetch != nil:
+		f.became(fromArgument, f.taken())
+	}
+}
+
+// became notes what became of a source.
+func (f *Found) became(name, why string) {
+	f.Sources = slices.Clone(f.Sources) // others may be reading it
+	for i, source := range f.Sources {
+		if source.Name == name {
+			f.Sources[i] = Source{Name: name, Used: why == "", Why: why}
+		}
+	}
+}
+
+// taken is why a source is not asked; empty when it is.
+func (f *Found) taken() string {
+	switch {
+	case f.Config != nil:
+		return "not asked: " + f.From + " has one"
+	case f.Fetch != nil:
+		return "not asked: the one of the " + fromArgument + " is fetched"
+	}
+	return ""
+}
+
+// use makes a config that which was found. A problem with an earlier source is no longer one.
+func (f *Found) use(c *types.MachineConfig, text []byte, from string) {
+	if f.Problem != nil {
+		f.notice("a machine config is not used: %v", f.Problem)
+	}
+	f.Config, f.Text, f.From, f.Fetch, f.Problem, f.Hint = c, text, from, nil, nil, ""
+}
+
+// refuse keeps what is wrong with a source, and returns why it is not used.
+func (f *Found) refuse(err error, hint string) string {
+	f.Problem, f.Hint = err, hint
+	return "not valid: " + err.Error()
+}
+
+func (f *Found) notice(format string, args ...any) {
+	f.Notices = append(f.Notices, fmt.Sprintf(format, args...))
+}
+
+// parse reads a config that this machine can have.
+func (s Sources) parse(file string, text []byte) (types.MachineConfig, error) {
+	c, err := Parse(file, text)
+	if arch := c.Machine.Arch; err == nil && arch != "" && s.Arch != "" && arch != s.Arch {
+		err = strict.Problems{{File: file, Path: "machine.arch", Message: fmt.Sprintf("is %s, this machine is %s", arch, s.Arch)}}
+	}
+	return c, err
+}
+
+func (s Sources) data(f *Found) string {
+	const hint = "put a corrected machine.yaml on the BOOT partition"
 	if s.Data == "" {
-		return
+		return "DATA cannot be used"
 	}
 	text, err := os.ReadFile(s.Data)
 	if errors.Is(err, fs.ErrNotExist) {
-		return
+		return notThere
 	}
 	if err != nil {
-		f.Problem, f.Hint = fmt.Errorf("read the machine config: %w", err), "put a machine.yaml on the BOOT partition"
-		return
+		return f.refuse(fmt.Errorf("read the machine config: %w", err), hint)
 	}
-	c, err := Parse(s.Data, text)
+	c, err := s.parse(s.Data, text)
 	if err != nil {
-		f.Problem, f.Hint = err, "put a corrected machine.yaml on the BOOT partition"
-		return
+		return f.refuse(err, hint)
 	}
-	f.Config, f.From = &c, "DATA"
+	f.use(&c, text, fromData)
+	return ""
 }
 
-// fromBoot imports machine.yaml from BOOT, unless DATA has a config.
-func (s Sources) fromBoot(f *Found) {
+// boot imports machine.yaml from BOOT, unless DATA has a config.
+func (s Sources) boot(f *Found) string {
 	if s.Boot == nil {
-		return
+		return notThere
 	}
 	var text []byte
 	err := s.Boot(false, func(dir string) (err error) {
 		text, err = readLimited(filepath.Join(dir, BootName))
 		return err
 	})
-	switch {
+	switch taken := f.taken(); {
 	case errors.Is(err, fs.ErrNotExist):
-		return
+		return notThere
 	case err != nil:
-		f.Notices = append(f.Notices, fmt.Sprintf("cannot read %s on the BOOT partition: %v", BootName, err))
-		return
-	case f.Config != nil:
-		if !s.isOnData(text) {
-			f.Notices = append(f.Notices, fmt.Sprintf("%s on the BOOT partition is ignored: this machine has a config on DATA, which comes first", BootName))
-			return
-		}
-		// The power went between the import and the rename.
-		if err := s.markImported(); err != nil {
-			f.Notices = append(f.Notices, err.Error())
-		}
-		return
+		f.notice("cannot read %s on the BOOT partition: %v", BootName, err)
+		return "cannot be read: " + err.Error()
+	case taken != "" && !s.isOnData(text):
+		f.notice("%s on the BOOT partition is ignored: this machine has a config on DATA, which comes first", BootName)
+		return "ignored: DATA has one"
+	case taken != "": // the power went between the import and the rename
+		s.markImported(f)
+		return "imported before: DATA has it"
 	}
-	c, err := Parse("BOOT/"+BootName, text)
+	c, err := s.parse("BOOT/"+BootName, text)
 	if err != nil {
-		f.Problem, f.Hint = err, "correct machine.yaml on the BOOT partition from any computer, then start the machine again"
-		return
+		return f.refuse(err, "correct machine.yaml on the BOOT partition from any computer, then start the machine again")
 	}
-	f.use(&c, BootName+" on the BOOT partition")
-	if s.Data == "" {
-		return
+	f.use(&c, text, fromBoot)
+	if s.keep(f) {
+		s.markImported(f)
 	}
-	if err := atomicfile.Write(s.Data, text, 0o600); err != nil {
-		f.Notices = append(f.Notices, fmt.Sprintf("cannot keep the machine config: %v", err))
-		return
-	}
-	if err := s.markImported(); err != nil {
-		f.Notices = append(f.Notices, err.Error())
-	}
+	return ""
 }
 
-func (f *Found) use(c *types.MachineConfig, from string) {
-	f.Config, f.From, f.Problem, f.Hint = c, from, nil, ""
+// media imports machine.yaml from a volume labelled CORACLE.
+func (s Sources) media(f *Found) string {
+	if taken := f.taken(); taken != "" {
+		return taken
+	}
+	if s.Media == "" {
+		return "no such volume is attached"
+	}
+	text, err := readLimited(filepath.Join(s.Media, MediaName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return notThere
+	}
+	const hint = "correct machine.yaml on the volume CORACLE from any computer, then start the machine again"
+	if err != nil {
+		return f.refuse(fmt.Errorf("read %s: %w", fromMedia, err), hint)
+	}
+	c, err := s.parse("CORACLE/"+MediaName, text)
+	if err != nil {
+		return f.refuse(err, hint)
+	}
+	f.use(&c, text, fromMedia)
+	s.keep(f)
+	return ""
+}
+
+// embedded reads the config that is in the image. It is not kept on DATA, so that a release can bring another. It does not
+// hide that the one on DATA cannot be used.
+func (s Sources) embedded(f *Found) string {
+	if taken := f.taken(); taken != "" {
+		return taken
+	}
+	text, err := os.ReadFile(s.Embedded)
+	if errors.Is(err, fs.ErrNotExist) {
+		return notThere
+	}
+	if err != nil {
+		return f.refuse(fmt.Errorf("read the machine config in the image: %w", err), "install another release")
+	}
+	c, err := s.parse(s.Embedded, text)
+	if err != nil {
+		return f.refuse(err, "build the image with a corrected config")
+	}
+	f.Config, f.Text, f.From = &c, text, fromImage
+	return ""
+}
+
+// keep puts the config that was found on DATA, and says whether it is there.
+func (s Sources) keep(f *Found) bool {
+	if s.Data == "" {
+		return false
+	}
+	files := Files{Dir: filepath.Dir(s.Data)}
+	err := files.Prepare(f.Text)
+	if err == nil {
+		err = files.Commit()
+	}
+	if err != nil {
+		f.notice("cannot keep the machine config: %v", err)
+	}
+	return err == nil
 }
 
 func (s Sources) isOnData(text []byte) bool {
@@ -130,7 +279,7 @@ func (s Sources) isOnData(text []byte) bool {
 }
 
 // markImported renames machine.yaml on BOOT, so that a person sees that it was taken.
-func (s Sources) markImported() error {
+func (s Sources) markImported(f *Found) {
 	err := s.Boot(true, func(dir string) error {
 		if err := os.Rename(filepath.Join(dir, BootName), filepath.Join(dir, ImportedName)); err != nil {
 			return err
@@ -138,44 +287,8 @@ func (s Sources) markImported() error {
 		return atomicfile.SyncDir(dir)
 	})
 	if err != nil {
-		return fmt.Errorf("the machine config was imported, but on the BOOT partition it could not be renamed to %s: %w", ImportedName, err)
+		f.notice("the machine config was imported, but on the BOOT partition it could not be renamed to %s: %v", ImportedName, err)
 	}
-	return nil
-}
-
-func (s Sources) fromArgument(f *Found) {
-	switch {
-	case s.URL == "":
-	case strings.HasPrefix(s.URL, "data:"):
-		text, err := decodeDataURL(s.URL)
-		if err == nil {
-			err = s.Import(f, Argument, text)
-		}
-		if err != nil {
-			f.Problem, f.Hint = err, "correct the kernel argument "+Argument
-		}
-	case strings.HasPrefix(s.URL, "http://"), strings.HasPrefix(s.URL, "https://"):
-		f.Fetch = s.URL
-	default:
-		f.Problem = fmt.Errorf("the kernel argument %s is not an http:, https: or data: URL", Argument)
-		f.Hint = "correct the kernel argument " + Argument
-	}
-}
-
-// Import makes text, which came from somewhere else, the config and keeps it on DATA. from is shown.
-func (s Sources) Import(f *Found, from string, text []byte) error {
-	c, err := Parse(from, text)
-	if err != nil {
-		return err
-	}
-	f.use(&c, "kernel argument "+Argument)
-	if s.Data == "" {
-		return nil
-	}
-	if err := atomicfile.Write(s.Data, text, 0o600); err != nil {
-		f.Notices = append(f.Notices, fmt.Sprintf("cannot keep the machine config: %v", err))
-	}
-	return nil
 }
 
 // readLimited reads a file that is no larger than a config may be, and one byte more, for [Parse] to refuse.

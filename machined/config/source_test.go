@@ -2,10 +2,6 @@ package config
 
 import (
 	"errors"
-	"io"
-	"log"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,45 +13,65 @@ const other = smallest + "cluster: {domain: other.local}\n"
 func TestFind(t *testing.T) {
 	const bad = "apiVersion: coracle/v1alpha1\nkind: MachineConfig\nmachine: {rolle: server}\n"
 	const dataURL = "data:;base64,YXBpVmVyc2lvbjogY29yYWNsZS92MWFscGhhMQpraW5kOiBNYWNoaW5lQ29uZmlnCm1hY2hpbmU6IHtyb2xlOiBzZXJ2ZXJ9Cg=="
+	const url = "https://example.com/{mac}.yaml"
 	for name, tc := range map[string]struct {
-		data, boot, url       string
-		domain                string // of the config in force; empty: none
-		from, notice, problem string
-		fetch                 string
-		dataAfter             string // content on DATA afterwards
-		imported              bool   // machine.yaml was renamed
+		data, boot, media, url, image string
+		domain                        string // of the config in force; empty: none
+		from, notice, problem         string
+		fetch                         string
+		dataAfter                     string // content on DATA afterwards
+		imported                      bool   // machine.yaml was renamed
+		sources                       string // used, or why not, in their order
 	}{
-		"nothing":               {},
-		"DATA":                  {data: other, domain: "other.local", from: "DATA", dataAfter: other},
-		"BOOT":                  {boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true},
-		"DATA before BOOT":      {data: other, boot: smallest, domain: "other.local", from: "DATA", notice: "is ignored: this machine has a config on DATA", dataAfter: other},
-		"power cut in import":   {data: other, boot: other, domain: "other.local", from: "DATA", dataAfter: other, imported: true},
-		"bad on BOOT":           {boot: bad, problem: `BOOT/machine.yaml:3: machine.rolle: unknown field; did you mean "role"?`},
+		"nothing":               {sources: "not there | not there | not there | not given | not there"},
+		"DATA":                  {data: other, domain: "other.local", from: "DATA", dataAfter: other, sources: "used | not there | not asked: DATA has one | not asked: DATA has one | not asked: DATA has one"},
+		"BOOT":                  {boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true, sources: "not there | used | not asked: machine.yaml on the BOOT partition has one |"},
+		"DATA before BOOT":      {data: other, boot: smallest, domain: "other.local", from: "DATA", notice: "is ignored: this machine has a config on DATA", dataAfter: other, sources: "used | ignored: DATA has one |"},
+		"power cut in import":   {data: other, boot: other, domain: "other.local", from: "DATA", dataAfter: other, imported: true, sources: "used | imported before: DATA has it |"},
+		"bad on BOOT":           {boot: bad, problem: `BOOT/machine.yaml:3: machine.rolle: unknown field; did you mean "role"?`, sources: "not there | not valid: BOOT/machine.yaml:3: machine.rolle"},
 		"bad on BOOT, DATA":     {data: other, boot: bad, domain: "other.local", from: "DATA", notice: "is ignored", dataAfter: other},
-		"bad on DATA":           {data: bad, problem: `machine.yaml:3: machine.rolle: unknown field`, dataAfter: bad},
-		"bad on DATA, BOOT":     {data: bad, boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true},
-		"data URL":              {url: dataURL, domain: "cluster.local", from: "kernel argument coracle.config", dataAfter: smallest},
+		"bad on DATA":           {data: bad, problem: `machine.yaml:3: machine.rolle: unknown field`, dataAfter: bad, sources: "not valid: "},
+		"bad on DATA, BOOT":     {data: bad, boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", notice: "is not used: ", dataAfter: other, imported: true},
+		"volume":                {media: other, domain: "other.local", from: "machine.yaml on the volume CORACLE", dataAfter: other, sources: "not there | not there | used | not asked: machine.yaml on the volume CORACLE has one |"},
+		"BOOT before a volume":  {boot: other, media: smallest, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true},
+		"bad volume":            {media: bad, problem: "CORACLE/machine.yaml:3: machine.rolle", sources: "not there | not there | not valid: CORACLE/machine.yaml:3:"},
+		"data URL":              {url: dataURL, domain: "cluster.local", from: "kernel argument coracle.config", dataAfter: smallest, sources: "not there | not there | not there | used | not asked: kernel argument coracle.config has one"},
 		"bad data URL":          {url: "data:,x", problem: "coracle.config:1: is \"x\", should be fields"},
 		"BOOT before argument":  {boot: other, url: dataURL, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true},
+		"volume, then argument": {media: other, url: url, domain: "other.local", from: "machine.yaml on the volume CORACLE", dataAfter: other},
 		"bad BOOT, then a URL":  {boot: bad, url: "https://example.com/m.yaml", problem: "machine.rolle", fetch: "https://example.com/m.yaml"},
-		"URL":                   {url: "http://example.com/m.yaml", fetch: "http://example.com/m.yaml"},
+		"URL":                   {url: url, image: other, fetch: url, sources: "not there | not there | not there | is fetched as soon as the network allows | not asked: the one of the kernel argument"},
 		"URL, but DATA has one": {data: other, url: "http://example.com/m.yaml", domain: "other.local", from: "DATA", dataAfter: other},
 		"URL of another kind":   {url: "ftp://example.com", problem: "coracle.config is not an http:, https: or data: URL"},
+		"image":                 {image: other, domain: "other.local", from: "the image", sources: "not there | not there | not there | not given | used"},
+		"DATA before image":     {data: other, image: smallest, domain: "other.local", from: "DATA", dataAfter: other},
+		"bad on DATA, image":    {data: bad, image: other, domain: "other.local", from: "the image", problem: "machine.rolle", dataAfter: bad},
+		"bad URL, image":        {url: "x", image: other, domain: "other.local", from: "the image", problem: "coracle.config is not"},
+		"bad in the image":      {image: bad, problem: "image.yaml:3: machine.rolle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			boot, data := filepath.Join(dir, "boot"), filepath.Join(dir, "data", "machine.yaml")
+			boot, media, data, image := filepath.Join(dir, "boot"), filepath.Join(dir, "media"), filepath.Join(dir, "data", "machine.yaml"), filepath.Join(dir, "image.yaml")
 			put(t, data, tc.data)
 			put(t, filepath.Join(boot, BootName), tc.boot)
-			s := Sources{Data: data, URL: tc.url, Boot: func(_ bool, f func(string) error) error { return f(boot) }}
+			put(t, filepath.Join(media, MediaName), tc.media)
+			put(t, image, tc.image)
+			s := Sources{Data: data, URL: tc.url, Media: media, Embedded: image, Boot: func(_ bool, f func(string) error) error { return f(boot) }}
 
 			f := s.Find()
 			domain := ""
 			if f.Config != nil {
 				domain = f.Config.Cluster.Domain
+				if c, err := Parse("m", f.Text); err != nil || c.Cluster.Domain != domain {
+					t.Errorf("its text is another: %q", f.Text)
+				}
 			}
-			if domain != tc.domain || f.From != tc.from || f.Fetch != tc.fetch {
-				t.Errorf("config of %q from %q, fetch %q; want %q, %q, %q", domain, f.From, f.Fetch, tc.domain, tc.from, tc.fetch)
+			fetch := ""
+			if f.Fetch != nil {
+				fetch = f.Fetch.String()
+			}
+			if domain != tc.domain || f.From != tc.from || fetch != tc.fetch {
+				t.Errorf("config of %q from %q, fetch %q; want %q, %q, %q", domain, f.From, fetch, tc.domain, tc.from, tc.fetch)
 			}
 			contains(t, "notices", strings.Join(f.Notices, "\n"), tc.notice)
 			problem := ""
@@ -73,7 +89,75 @@ func TestFind(t *testing.T) {
 			if (err == nil) != tc.imported {
 				t.Errorf("imported: %v", err)
 			}
+			if got := summary(f.Sources); !strings.HasPrefix(got, tc.sources) {
+				t.Errorf("sources: %s\nwant:    %s", got, tc.sources)
+			}
 		})
+	}
+}
+
+func TestConfigForAnotherArchitecture(t *testing.T) {
+	boot := t.TempDir()
+	put(t, filepath.Join(boot, BootName), strings.Replace(smallest, "role: server", "role: server, arch: arm64", 1))
+	for arch, want := range map[string]string{"arm64": "", "": "", "amd64": "BOOT/machine.yaml: machine.arch: is arm64, this machine is amd64"} {
+		f := Sources{Arch: arch, Boot: func(_ bool, f func(string) error) error { return f(boot) }}.Find()
+		problem := ""
+		if f.Problem != nil {
+			problem = f.Problem.Error()
+		}
+		if problem != want || (f.Config != nil) != (want == "") {
+			t.Errorf("%s: %q, %+v", arch, problem, f)
+		}
+	}
+}
+
+func TestVolumeIsAttachedLater(t *testing.T) {
+	media := t.TempDir()
+	s := Sources{URL: "https://example.com/m.yaml"}
+	f := s.Find()
+	before := f.Sources
+
+	s.Media = media
+	s.LookAtMedia(&f)
+	if got, want := summary(f.Sources), "DATA cannot be used | not there | not there | is fetched as"; f.Config != nil || f.Fetch == nil || !strings.HasPrefix(got, want) {
+		t.Errorf("no file on it: %s, want %s; %+v", got, want, f)
+	}
+	put(t, filepath.Join(media, MediaName), "machine: {rolle: server}")
+	s.LookAtMedia(&f)
+	if got, want := summary(f.Sources), "DATA cannot be used | not there | not valid: CORACLE/machine.yaml"; f.Config != nil || f.Fetch == nil || f.Problem == nil || !strings.HasPrefix(got, want) {
+		t.Errorf("not valid: %s, want %s; %+v", got, want, f)
+	}
+	put(t, filepath.Join(media, MediaName), smallest)
+	s.LookAtMedia(&f)
+	if got, want := summary(f.Sources), "DATA cannot be used | not there | used | not asked: machine.yaml on the volume CORACLE has one | not asked"; f.Config == nil || f.Fetch != nil || f.Problem != nil || !strings.HasPrefix(got, want) {
+		t.Errorf("valid: %s, want %s; %+v", got, want, f)
+	}
+	if got, want := summary(before), "DATA cannot be used | not there | no such volume is attached"; !strings.HasPrefix(got, want) {
+		t.Errorf("what others may be reading was changed: %s", got)
+	}
+}
+
+// summary is what became of the sources.
+func summary(sources []Source) string {
+	var became []string
+	for _, s := range sources {
+		if s.Used {
+			s.Why += "used"
+		}
+		became = append(became, s.Why)
+	}
+	return strings.Join(became, " | ")
+}
+
+// TestWhatWasOnDataIsKept imports over a config that cannot be used.
+func TestWhatWasOnDataIsKept(t *testing.T) {
+	dir := t.TempDir()
+	data, boot := filepath.Join(dir, "data", "machine.yaml"), filepath.Join(dir, "boot")
+	put(t, data, "not a config")
+	put(t, filepath.Join(boot, BootName), smallest)
+	Sources{Data: data, Boot: func(_ bool, f func(string) error) error { return f(boot) }}.Find()
+	if got, err := os.ReadFile(data + ".previous"); err != nil || string(got) != "not a config" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -115,81 +199,4 @@ func TestBootIsUsedWithoutData(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(boot, BootName)); err != nil {
 		t.Error("renamed, although it was kept nowhere")
 	}
-}
-
-func TestFetch(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/m.yaml":
-			w.Write([]byte(smallest))
-		case "/large":
-			w.Write(make([]byte, 2*MaxSize))
-		default:
-			http.NotFound(w, r)
-		}
-	}))
-	defer server.Close()
-	text, err := Fetch(t.Context(), server.URL+"/m.yaml")
-	if err != nil || string(text) != smallest {
-		t.Errorf("%q, %v", text, err)
-	}
-	if _, err := Fetch(t.Context(), server.URL+"/none"); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("error %v", err)
-	}
-	large, err := Fetch(t.Context(), server.URL+"/large")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Parse("m", large); err == nil || !strings.Contains(err.Error(), "larger than") {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestShownURL(t *testing.T) {
-	for raw, want := range map[string]string{
-		"http://example.com/m.yaml":                       "http://example.com/m.yaml",
-		"https://me:secret@example.com:8443/m.yaml?t=s#f": "https://example.com:8443/m.yaml",
-		"https://token@[2001:db8::1]/a%20b":               "https://[2001:db8::1]/a%20b",
-		"https://me:sec/ret@example.com/m.yaml":           "the kernel argument coracle.config",
-		"me:secret@example.com":                           "the kernel argument coracle.config",
-	} {
-		if got := ShownURL(raw); got != want {
-			t.Errorf("%s: %s, want %s", raw, got, want)
-		}
-	}
-}
-
-func TestFetchShowsNoSecret(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch user, password, _ := r.BasicAuth(); {
-		case user != "me" || password != "s3cret" || r.URL.RawQuery != "token=s3cret":
-			w.WriteHeader(http.StatusUnauthorized)
-		case r.URL.Path == "/hangs-up":
-			panic(http.ErrAbortHandler)
-		case r.URL.Path == "/breaks-off":
-			w.Header().Set("Content-Length", "100")
-		default:
-			http.NotFound(w, r)
-		}
-	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	defer server.Close()
-	base := strings.Replace(server.URL, "http://", "http://me:s3cret@", 1)
-	for url, want := range map[string]string{
-		base + "/none?token=s3cret":       "404",
-		base + "/hangs-up?token=s3cret":   "EOF",
-		base + "/breaks-off?token=s3cret": "EOF",
-		"http://me:s3cret/x@example.com":  "cannot be read as a URL",
-	} {
-		_, err := Fetch(t.Context(), url)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
-			t.Errorf("%s: %v, want %q", url, err, want)
-		}
-	}
-}
-
-func FuzzDataURL(f *testing.F) {
-	f.Add("data:;base64,YQ")
-	f.Add("data:text/yaml,a%20b")
-	f.Fuzz(func(t *testing.T, s string) { decodeDataURL(s) })
 }

@@ -14,14 +14,19 @@ var checks = []func(*checker){
 	checkMachine,
 	checkInterfaces,
 	checkResolver,
+	checkProxy,
 	checkTime,
 	checkAPI,
 	checkKernel,
 	checkWatchdog,
 	checkLogs,
 	checkNode,
+	checkRegistries,
 	checkCluster,
 	checkRanges,
+	checkExtraArgs,
+	checkCoreDNS,
+	checkManifests,
 }
 
 // checker collects the problems of one config.

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/coracle-os/coracle/machined/config/types"
 )
 
 func checkCluster(k *checker) {
@@ -19,24 +21,66 @@ func checkCluster(k *checker) {
 		_, err := netip.ParseAddr(san)
 		k.want(err == nil || len(san) <= 253 && wildcard.MatchString(strings.ToLower(san)), fmt.Sprintf("cluster.apiServer.extraSANs[%d]", i), san, "a host name or an IP address")
 	}
-	for _, r := range []struct {
-		path     string
-		prefix   netip.Prefix
-		min, max int // prefix lengths
-		why      string
-	}{
-		{"cluster.podCIDR", c.PodCIDR, 8, 24, "every node takes a /24 of it"},
-		{"cluster.serviceCIDR", c.ServiceCIDR, 12, 27, "the API server takes no larger one, and the cluster needs a dozen addresses"},
-	} {
-		switch p := r.prefix; {
-		case !p.IsValid():
-		case !p.Addr().Is4():
-			k.fail(r.path, "%s is IPv6; clusters of IPv6 come with a later version", p)
-		case p != p.Masked():
-			k.fail(r.path, "%s has bits set after its prefix length; write %s", p, p.Masked())
-		case p.Bits() < r.min || p.Bits() > r.max:
-			k.fail(r.path, "/%d is not between /%d and /%d: %s", p.Bits(), r.min, r.max, r.why)
+	for _, r := range ranges(c) {
+		for i, p := range r.networks {
+			checkNetwork(k, r, i, p)
 		}
+	}
+	if c.PodCIDR.IPv6().IsValid() != c.ServiceCIDR.IPv6().IsValid() {
+		with, without := "podCIDR", "serviceCIDR"
+		if c.ServiceCIDR.IPv6().IsValid() {
+			with, without = without, with
+		}
+		at := "cluster." + without
+		if !k.doc.Has(at) {
+			at = "cluster." + with
+		}
+		k.fail(at, "%s has an IPv6 network and %s has none; pods and Services have the same address families", with, without)
+	}
+}
+
+// clusterRange is one of the networks of a cluster, with what their prefix lengths may be.
+type clusterRange struct {
+	path       string
+	networks   types.Networks
+	ipv4, ipv6 lengths
+}
+
+type lengths struct {
+	min, max int
+	why      string
+}
+
+func ranges(c *types.Cluster) []clusterRange {
+	return []clusterRange{{
+		"cluster.podCIDR", c.PodCIDR,
+		lengths{8, 24, "every node takes a /24 of it"},
+		lengths{48, 64, "every node takes a /64 of it, and Kubernetes counts no more than 65536"},
+	}, {
+		"cluster.serviceCIDR", c.ServiceCIDR,
+		lengths{12, 27, "the API server takes no larger one, and the cluster needs a dozen addresses"},
+		lengths{108, 112, "the API server takes no larger one, and a smaller one saves nothing"},
+	}}
+}
+
+// checkNetwork checks the network at place i of a range.
+func checkNetwork(k *checker, r clusterRange, i int, p netip.Prefix) {
+	allowed := r.ipv4
+	if p.Addr().Is6() {
+		allowed = r.ipv6
+	}
+	switch {
+	case !p.IsValid():
+	case p.Addr().Is4In6():
+		k.fail(r.path, "write %s as IPv4", p)
+	case i == 0 && p.Addr().Is6() && len(r.networks) > 1:
+		k.fail(r.path, "write the IPv4 network first: %s,%s", r.networks.IPv4(), p)
+	case i == 0 && p.Addr().Is6():
+		k.fail(r.path, "%s is IPv6; write an IPv4 network before it: clusters of IPv6 alone come with a later version", p)
+	case p != p.Masked():
+		k.fail(r.path, "%s has bits set after its prefix length; write %s", p, p.Masked())
+	case p.Bits() < allowed.min || p.Bits() > allowed.max:
+		k.fail(r.path, "/%d is not between /%d and /%d: %s", p.Bits(), allowed.min, allowed.max, allowed.why)
 	}
 }
 
@@ -49,39 +93,44 @@ var unusable = []struct {
 	{netip.MustParsePrefix("127.0.0.0/8"), "loopback"},
 	{netip.MustParsePrefix("169.254.0.0/16"), "link-local"},
 	{netip.MustParsePrefix("224.0.0.0/3"), "multicast and reserved"},
+	{netip.MustParsePrefix("::/96"), "unspecified and loopback"},
+	{netip.MustParsePrefix("fe80::/10"), "link-local"},
+	{netip.MustParsePrefix("ff00::/8"), "multicast"},
 }
 
 // checkRanges finds networks that overlap: packets would go to the wrong one, hours after the machine was set up.
 func checkRanges(k *checker) {
-	type named struct {
-		path   string
-		prefix netip.Prefix
-	}
-	pods, services := named{"cluster.podCIDR", k.Cluster.PodCIDR}, named{"cluster.serviceCIDR", k.Cluster.ServiceCIDR}
-	if pods.prefix.Overlaps(services.prefix) {
-		at := services.path
+	pods, services := k.Cluster.PodCIDR, k.Cluster.ServiceCIDR
+	if pods.Overlaps(services) {
+		at := "cluster.serviceCIDR"
 		if !k.doc.Has(at) {
-			at = pods.path
+			at = "cluster.podCIDR"
 		}
-		k.fail(at, "podCIDR %s and serviceCIDR %s overlap", pods.prefix, services.prefix)
+		k.fail(at, "podCIDR %s and serviceCIDR %s overlap", pods, services)
 	}
-	for _, r := range []named{pods, services} {
-		for _, u := range unusable {
-			if r.prefix.Overlaps(u.prefix) {
-				k.fail(r.path, "%s overlaps %s (%s)", r.prefix, u.prefix, u.what)
+	for _, r := range ranges(&k.Cluster) {
+		for _, prefix := range r.networks {
+			checkRange(k, r.path, prefix)
+		}
+	}
+}
+
+func checkRange(k *checker, path string, prefix netip.Prefix) {
+	for _, u := range unusable {
+		if prefix.Overlaps(u.prefix) {
+			k.fail(path, "%s overlaps %s (%s)", prefix, u.prefix, u.what)
+		}
+	}
+	for i, n := range k.Machine.Network.Interfaces {
+		for j, a := range n.Addresses {
+			if a.Overlaps(prefix) {
+				k.fail(fmt.Sprintf("machine.network.interfaces[%d].addresses[%d]", i, j), "%s overlaps %s %s", a, path, prefix)
 			}
 		}
-		for i, n := range k.Machine.Network.Interfaces {
-			for j, a := range n.Addresses {
-				if a.Overlaps(r.prefix) {
-					k.fail(fmt.Sprintf("machine.network.interfaces[%d].addresses[%d]", i, j), "%s overlaps %s %s", a, r.path, r.prefix)
-				}
-			}
-		}
-		for i, s := range k.Machine.Network.Nameservers {
-			if r.prefix.Contains(s) {
-				k.fail(fmt.Sprintf("machine.network.nameservers[%d]", i), "%s is in %s %s", s, r.path, r.prefix)
-			}
+	}
+	for i, s := range k.Machine.Network.Nameservers {
+		if prefix.Contains(s) {
+			k.fail(fmt.Sprintf("machine.network.nameservers[%d]", i), "%s is in %s %s", s, path, prefix)
 		}
 	}
 }

@@ -68,12 +68,14 @@ func checkKernel(k *checker) {
 			k.fail(at, "%q is not a value that a sysctl can have", value)
 		}
 	}
+	seen := map[string]bool{}
 	for i, m := range k.Machine.Modules {
 		at := fmt.Sprintf("machine.modules[%d]", i)
 		k.want(moduleName.MatchString(m), at, m, "a kernel module's name such as wireguard (without .ko)")
-		if slices.Index(k.Machine.Modules, m) < i {
+		if seen[m] {
 			k.fail(at, "%s is in the list already", m)
 		}
+		seen[m] = true
 	}
 }
 

@@ -18,6 +18,10 @@ func checkInterfaces(k *checker) {
 	for i, n := range k.Machine.Network.Interfaces {
 		at := fmt.Sprintf("machine.network.interfaces[%d]", i)
 		checkMatch(k, at, n)
+		checkMetric(k, at, n)
+		if n.WiFi != nil {
+			checkWiFi(k, at+".wifi", *n.WiFi)
+		}
 		match := [3]string{n.Name, strings.ToLower(n.MAC), n.Driver}
 		if first, seen := matches[match]; seen && match != [3]string{} {
 			k.fail(at, "matches the same interfaces as machine.network.interfaces[%d]; put both into one", first)
@@ -47,6 +51,18 @@ func checkInterfaces(k *checker) {
 			}
 		}
 	}
+	checkMade(k)
+}
+
+// checkMetric checks the metric of routes from DHCP and router advertisements.
+func checkMetric(k *checker, at string, n types.Interface) {
+	switch {
+	case !k.doc.Has(at + ".metric"):
+	case n.Metric < 1 || n.Metric > 65535:
+		k.fail(at+".metric", "%d is not between 1 and 65535", n.Metric)
+	case !n.UseDHCP() && n.IPv6 == types.IPv6Off:
+		k.fail(at+".metric", "has no effect without DHCP and IPv6; a static route has a metric of its own")
+	}
 }
 
 // routeSlot is what the kernel has one route for, over all interfaces.
@@ -70,8 +86,7 @@ func checkMatch(k *checker, at string, n types.Interface) {
 	}
 	if n.Name != "" {
 		_, err := path.Match(n.Name, "")
-		// IFNAMSIZ is 16 with the final zero.
-		k.want(err == nil && len(n.Name) <= 15 && !strings.ContainsAny(n.Name, "/ :"), at+".name", n.Name, "an interface name, or a pattern of one such as eth*")
+		k.want(err == nil && fitsKernel(n.Name), at+".name", n.Name, "an interface name of at most 15 characters, or a pattern of one such as eth*")
 	}
 	if n.MAC != "" {
 		mac, err := net.ParseMAC(n.MAC)
@@ -80,6 +95,14 @@ func checkMatch(k *checker, at string, n types.Interface) {
 	if n.Driver != "" {
 		k.want(moduleName.MatchString(n.Driver), at+".driver", n.Driver, "a driver's name such as virtio_net")
 	}
+}
+
+// fitsKernel is whether name has the form of an interface's name or a pattern of one. IFNAMSIZ is 16 with the final zero; the
+// kernel counts up a number for %d.
+func fitsKernel(name string) bool {
+	return name != "" && len(name) <= 15 && name != "." && name != ".." && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`/:%"\`, r)
+	})
 }
 
 // checkAddress checks an address that an interface is to have.

@@ -20,7 +20,7 @@ type decoder struct {
 }
 
 func (d *decoder) fail(n *yaml.Node, path, format string, args ...any) {
-	if len(d.problems) == maxProblems {
+	if len(d.problems) == MaxProblems {
 		d.nodes = maxNodes + 1 // whoever made this document has enough to do
 		return
 	}
@@ -30,7 +30,7 @@ func (d *decoder) fail(n *yaml.Node, path, format string, args ...any) {
 // value reads n into v. enum is the enum tag that applies to strings in it.
 func (d *decoder) value(v reflect.Value, n *yaml.Node, path string, enum string) {
 	if d.nodes++; d.nodes > maxNodes {
-		if d.nodes == maxNodes+1 && len(d.problems) < maxProblems {
+		if d.nodes == maxNodes+1 && len(d.problems) < MaxProblems {
 			d.fail(n, path, "the document has more than %d values", maxNodes)
 		}
 		return
@@ -46,10 +46,11 @@ func (d *decoder) value(v reflect.Value, n *yaml.Node, path string, enum string)
 	}
 	t := v.Type()
 	switch {
-	case isText(t):
+	case IsText(t):
 		d.text(v, n, path)
 	case t.Kind() == reflect.Pointer:
 		fresh := reflect.New(t.Elem())
+		setDefaults(fresh.Elem())
 		d.value(fresh.Elem(), n, path, enum)
 		v.Set(fresh)
 	case t.Kind() == reflect.Struct:
@@ -74,7 +75,7 @@ func (d *decoder) structure(v reflect.Value, n *yaml.Node, path string) {
 		}
 		p := join(path, key.Value)
 		d.doc.at[p] = position{key.Line, key.Column}
-		d.value(v.FieldByIndex(fields[i].index), value, p, strings.Join(fields[i].Enum, "|"))
+		d.value(fields[i].Of(v), value, p, strings.Join(fields[i].Enum, "|"))
 	})
 }
 

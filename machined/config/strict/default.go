@@ -11,11 +11,11 @@ import (
 func Defaults(out any) { setDefaults(reflect.ValueOf(out).Elem()) }
 
 func setDefaults(v reflect.Value) {
-	if v.Kind() != reflect.Struct || isText(v.Type()) {
+	if v.Kind() != reflect.Struct || IsText(v.Type()) {
 		return
 	}
 	for _, f := range Fields(v.Type()) {
-		field := v.FieldByIndex(f.index)
+		field := f.Of(v)
 		if f.Default != "" {
 			setText(field, f.Default)
 		}
@@ -27,7 +27,7 @@ func setDefaults(v reflect.Value) {
 func setText(v reflect.Value, s string) {
 	var err error
 	switch t := v.Type(); {
-	case isText(t):
+	case IsText(t):
 		err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s))
 	case t.Kind() == reflect.Slice:
 		items := strings.Split(s, ",")

@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"cmp"
 	"encoding"
 	"reflect"
 	"strings"
@@ -8,13 +9,21 @@ import (
 
 // Field is a field of a struct as a document sees it.
 type Field struct {
-	Name    string   // in the document
-	Enum    []string // allowed values; nil: any
-	Default string   // as in the tag
-	Secret  bool
-	Type    reflect.Type
-	index   []int
+	Name     string   // in the document
+	Enum     []string // allowed values; nil: any
+	Default  string   // as in the tag
+	Example  string   // as in the tag
+	Applies  string   // as in the tag; [Walk] gives a field that has none that of its parent
+	Secret   bool
+	Required bool
+	Type     reflect.Type
+	Owner    reflect.Type // the struct that declares it
+	GoName   string       // its name there
+	index    []int
 }
+
+// Of is the field's value in v, a struct of the type that [Fields] was asked for.
+func (f Field) Of(v reflect.Value) reflect.Value { return v.FieldByIndex(f.index) }
 
 // Fields lists the fields of struct type t in their order.
 func Fields(t reflect.Type) []Field {
@@ -34,7 +43,11 @@ func Fields(t reflect.Type) []Field {
 		case name == "":
 			name = strings.ToLower(f.Name)
 		}
-		field := Field{Name: name, Default: f.Tag.Get("default"), Secret: f.Tag.Get("secret") == "true", Type: f.Type, index: []int{i}}
+		field := Field{
+			Name: name, Default: f.Tag.Get("default"), Example: f.Tag.Get("example"), Applies: f.Tag.Get("applies"),
+			Secret: f.Tag.Get("secret") == "true", Required: f.Tag.Get("required") == "true",
+			Type: f.Type, Owner: t, GoName: f.Name, index: []int{i},
+		}
 		if enum := f.Tag.Get("enum"); enum != "" {
 			field.Enum = strings.Split(enum, "|")
 		}
@@ -45,27 +58,28 @@ func Fields(t reflect.Type) []Field {
 
 var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-// isText is whether t reads itself from text.
-func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textUnmarshaler) }
+// IsText is whether t reads itself from text.
+func IsText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textUnmarshaler) }
 
 // Walk calls visit for every field that a document of struct type t may have, parents first. A list's elements
 // have [] in their path, a map's values [key].
-func Walk(t reflect.Type, visit func(path string, f Field)) { walk(t, "", visit) }
+func Walk(t reflect.Type, visit func(path string, f Field)) { walk(t, "", "", visit) }
 
-func walk(t reflect.Type, path string, visit func(string, Field)) {
+func walk(t reflect.Type, path, applies string, visit func(string, Field)) {
 	switch {
-	case isText(t):
+	case IsText(t):
 	case t.Kind() == reflect.Pointer:
-		walk(t.Elem(), path, visit)
+		walk(t.Elem(), path, applies, visit)
 	case t.Kind() == reflect.Slice:
-		walk(t.Elem(), path+"[]", visit)
+		walk(t.Elem(), path+"[]", applies, visit)
 	case t.Kind() == reflect.Map:
-		walk(t.Elem(), path+"[key]", visit)
+		walk(t.Elem(), path+"[key]", applies, visit)
 	case t.Kind() == reflect.Struct:
 		for _, f := range Fields(t) {
 			p := join(path, f.Name)
+			f.Applies = cmp.Or(f.Applies, applies)
 			visit(p, f)
-			walk(f.Type, p, visit)
+			walk(f.Type, p, f.Applies, visit)
 		}
 	}
 }

@@ -39,6 +39,15 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// First returns the first n of ps, and a line that says how many more there are.
+func (ps Problems) First(n int) Problems {
+	if len(ps) <= n {
+		return ps
+	}
+	more := Problem{File: ps[0].File, Message: fmt.Sprintf("%d more problems are not shown; correct these first", len(ps)-n)}
+	return append(slices.Clip(ps[:n]), more)
+}
+
 // Sorted returns ps in the order of their lines.
 func (ps Problems) Sorted() Problems {
 	return slices.SortedStableFunc(slices.Values(ps), func(a, b Problem) int { return a.Line - b.Line })

@@ -1,25 +1,38 @@
 package strict
 
-import "reflect"
+import (
+	"reflect"
+	"regexp"
+)
 
 // Redacted stands where a secret was.
 const Redacted = "REDACTED"
 
-// Redact replaces every string in out, a pointer to a struct, whose field is tagged secret and not empty.
+// userInfo is user and password in a URL.
+var userInfo = regexp.MustCompile(`://[^/\s@]+@`)
+
+// WithoutUser is text with the user and password of each URL in it redacted.
+func WithoutUser(text string) string { return userInfo.ReplaceAllString(text, "://"+Redacted+"@") }
+
+// Redact replaces every string in out, a pointer to a struct, whose field is tagged secret and not empty. In other strings
+// it replaces user and password of URLs.
 func Redact(out any) { redact(reflect.ValueOf(out).Elem(), false) }
 
 func redact(v reflect.Value, secret bool) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			redact(v.Elem(), secret)
+			fresh := reflect.New(v.Type().Elem()) // not in place, as below
+			fresh.Elem().Set(v.Elem())
+			redact(fresh.Elem(), secret)
+			v.Set(fresh)
 		}
 	case reflect.Struct:
-		if isText(v.Type()) {
+		if IsText(v.Type()) {
 			return
 		}
 		for _, f := range Fields(v.Type()) {
-			redact(v.FieldByIndex(f.index), f.Secret)
+			redact(f.Of(v), f.Secret)
 		}
 	case reflect.Slice:
 		if v.IsNil() {
@@ -44,8 +57,12 @@ func redact(v reflect.Value, secret bool) {
 			v.Set(fresh)
 		}
 	case reflect.String:
-		if secret && v.Len() > 0 {
+		switch {
+		case v.Len() == 0:
+		case secret:
 			v.SetString(Redacted)
+		default:
+			v.SetString(WithoutUser(v.String()))
 		}
 	}
 }

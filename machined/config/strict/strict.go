@@ -7,6 +7,8 @@
 //	enum:"a|b"           allowed values of a string, or of the strings in a list
 //	default:"a,b"        value when the document does not set the field; lists are separated by commas
 //	secret:"true"        [Redact] hides the value
+//	required, example, applies
+//	                     for documentation and for who puts a changed value in force; reading does not look at them
 //
 // A type with UnmarshalText decides for itself what it accepts.
 package strict
@@ -27,8 +29,8 @@ import (
 // maxNodes bounds what a document may expand to: aliases of aliases would otherwise grow without limit.
 const maxNodes = 100_000
 
-// maxProblems is how many problems are reported at most.
-const maxProblems = 50
+// MaxProblems is how many problems are reported at most.
+const MaxProblems = 50
 
 // Document remembers where in a file each path stands, for problems that are found after parsing.
 type Document struct {
@@ -64,42 +66,43 @@ func Decode(file string, data []byte, out any) (*Document, error) {
 	root := reflect.ValueOf(out).Elem()
 	d := &decoder{doc: doc, root: root.Type()}
 	setDefaults(root)
-	node, problem := parse(file, data)
-	if problem != nil {
-		return doc, Problems{*problem}
+	node, err := Parse(file, data)
+	if err != nil {
+		return doc, err
 	}
-	d.value(root, node, "", "")
+	d.value(root, node.Content[0], "", "")
 	if len(d.problems) > 0 {
 		return doc, d.problems
 	}
 	return doc, nil
 }
 
-// parse reads exactly one document and returns its content.
-func parse(file string, data []byte) (*yaml.Node, *Problem) {
+// Parse reads the one YAML document that data, the content of file, holds, as a node of kind document with one node in it.
+// The error, if any, is of type [Problems].
+func Parse(file string, data []byte) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
 	switch err := dec.Decode(&doc); {
 	case errors.Is(err, io.EOF), err == nil && len(doc.Content) == 0:
-		return nil, &Problem{File: file, Message: "the file is empty"}
+		return nil, Problems{{File: file, Message: "the file is empty"}}
 	case err != nil:
-		return nil, syntaxProblem(file, data, err)
+		return nil, Problems{syntaxProblem(file, data, err)}
 	}
 	switch err := dec.Decode(&more); {
 	case err == nil:
-		return nil, &Problem{File: file, Line: more.Line, Message: "a second document starts here; the file must hold one"}
+		return nil, Problems{{File: file, Line: more.Line, Message: "a second document starts here; the file must hold one"}}
 	case !errors.Is(err, io.EOF):
-		return nil, syntaxProblem(file, data, err)
+		return nil, Problems{syntaxProblem(file, data, err)}
 	}
-	return doc.Content[0], nil
+	return &doc, nil
 }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(?s:(.*))$`)
 
 // syntaxProblem takes the line out of an error of the YAML parser.
-func syntaxProblem(file string, data []byte, err error) *Problem {
+func syntaxProblem(file string, data []byte, err error) Problem {
 	m := yamlLine.FindStringSubmatch(err.Error())
-	p := &Problem{File: file, Message: "not valid YAML: " + m[2]}
+	p := Problem{File: file, Message: "not valid YAML: " + m[2]}
 	p.Line, _ = strconv.Atoi(m[1])
 	if strings.HasPrefix(m[2], "did not find expected") {
 		// yaml.v3 counts these from 0, and gives the start of the block; in a block that starts in the first line, the

@@ -143,11 +143,39 @@ func TestAliasesCannotGrowWithoutLimit(t *testing.T) {
 	}
 }
 
+func TestWalk(t *testing.T) {
+	type leaf struct {
+		Own    string `yaml:"own" applies:"c" required:"true" example:"x"`
+		Parent string `yaml:"parent"`
+	}
+	type root struct {
+		A leaf            `yaml:"a" applies:"b"`
+		L []leaf          `yaml:"l"`
+		M map[string]leaf `yaml:"m" applies:"d" secret:"true"`
+		P *leaf           `yaml:"p"`
+		N netip.Prefix    `yaml:"n"`
+	}
+	var got []string
+	strict.Walk(reflect.TypeFor[root](), func(path string, f strict.Field) {
+		got = append(got, path+" "+f.Applies)
+		if own := f.Name == "own"; f.Required != own || (f.Example == "x") != own || f.Secret != (path == "m") {
+			t.Errorf("%s: %+v", path, f)
+		}
+		if f.Name == "parent" && (f.GoName != "Parent" || f.Owner != reflect.TypeFor[leaf]()) {
+			t.Errorf("%s is %s of %s", path, f.GoName, f.Owner)
+		}
+	})
+	want := []string{"a b", "a.own c", "a.parent b", "l ", "l[].own c", "l[].parent ", "m d", "m[key].own c", "m[key].parent d", "p ", "p.own c", "p.parent ", "n "}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestRedact(t *testing.T) {
-	d := document{Token: "abc", Name: "x", Items: []item{{Secrets: []string{"s", ""}}}}
+	d := document{Token: "abc", Name: "x", Level: "see https://me:abc@example.com/x, http://y@z", Items: []item{{Secrets: []string{"s", ""}}}}
 	shown := d
 	strict.Redact(&shown)
-	if shown.Token != strict.Redacted || shown.Items[0].Secrets[0] != strict.Redacted || shown.Items[0].Secrets[1] != "" || shown.Name != "x" {
+	if shown.Token != strict.Redacted || shown.Items[0].Secrets[0] != strict.Redacted || shown.Items[0].Secrets[1] != "" || shown.Name != "x" || shown.Level != "see https://REDACTED@example.com/x, http://REDACTED@z" {
 		t.Errorf("redacted: %+v", shown)
 	}
 	if d.Token != "abc" || d.Items[0].Secrets[0] != "s" {
