@@ -31,7 +31,7 @@ func TestSettingsFor(t *testing.T) {
 		{"no config: wired", config(), eth0, true},
 		{"no config: a bridge of the pod network", config(), cni0, false},
 		{"no config: loopback", config(), lo, false},
-		{"no config: a port of a bridge", config(), with(eth0, func(l *link) { l.Enslaved = true }), false},
+		{"no config: a port of a bridge", config(), with(eth0, func(l *link) { l.Master = 9 }), false},
 		{"name", config(types.Interface{Name: "eth0"}), eth0, true},
 		{"other name", config(types.Interface{Name: "eth1"}), eth0, false},
 		{"pattern", config(types.Interface{Name: "eth*"}), eth0, true},
@@ -88,7 +88,8 @@ func TestPlanFor(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := planFor(&test.settings, test.lease, 1, test.now, map[slot]bool{}); !reflect.DeepEqual(got, test.want) {
+			test.want.RouterMetric = 1125
+			if got := planFor(&test.settings, leases{v4: test.lease}, 101, test.now, map[slot]bool{}); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
 		})
@@ -115,14 +116,14 @@ func TestPlansDoNotFight(t *testing.T) {
 		{"on one interface", []types.Interface{twice}, nil, "192.0.2.1 0"},
 		{"IPv6's metric 0 is 1024", []types.Interface{six}, nil, "fe80::1 1024"},
 		{"DHCP on two", []types.Interface{automatic, automatic}, dhcp, "198.51.100.1 100, 198.51.100.1 101"},
-		{"static with the metric of DHCP", []types.Interface{gateway("192.0.2.1", 101), automatic}, dhcp, "192.0.2.1 101, 198.51.100.1 100"},
+		{"static with the metric of DHCP", []types.Interface{gateway("192.0.2.1", 101), automatic}, dhcp, "192.0.2.1 101, 198.51.100.1 100, 198.51.100.1 102"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
 			taken := map[slot]bool{}
 			for order := range test.interfaces {
-				for _, r := range planFor(&test.interfaces[order], test.lease, order, 0, taken).Routes {
+				for _, r := range planFor(&test.interfaces[order], leases{v4: test.lease}, metricFor(&test.interfaces[order], eth0, order), 0, taken).Routes {
 					got = append(got, fmt.Sprintf("%s %d", r.Via, r.Metric))
 				}
 			}
@@ -175,30 +176,55 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// dhcpFor is DHCP having been asked for so long.
+func dhcpFor(d time.Duration) [families]time.Duration {
+	return [families]time.Duration{familyIPv4: d}
+}
+
 func TestConditions(t *testing.T) {
 	have := []address{{Prefix: pfx("192.0.2.7/24")}}
 	slaac := []address{{Prefix: pfx("2001:db8::7/64")}}
 	good := DefaultRoute{Interface: "eth0", Via: addr("192.0.2.1")}
 	six := types.Network{Interfaces: []types.Interface{{Name: "eth0"}}}
 	named := types.Network{Interfaces: []types.Interface{{Name: "eth0"}, {Name: "eth9", Driver: "r8169"}}}
+	made := types.Network{Interfaces: []types.Interface{bondOf("bond0", "eth0", "eth1"), vlanOf("v5", "eth9", 5)}}
+	bond0 := madeLink(10, made.Interfaces[0])
+	bond0.Carrier = true
+	wlan0 := link{Index: 6, Name: "wlan0", Wireless: true, Up: true}
+	wifi := types.Network{Interfaces: []types.Interface{{Name: "wlan0", WiFi: &types.WiFi{SSID: "plant"}}}}
+	station := func(w WiFi, joining time.Duration) []view {
+		return []view{{link: wlan0, settings: &wifi.Interfaces[0], wifi: &w, joining: joining}}
+	}
 	tests := []struct {
-		name   string
-		config types.Network
-		views  []view
-		others []link
-		route  DefaultRoute
-		early  bool
-		expect []string // ID: message
+		name    string
+		config  types.Network
+		views   []view
+		members []link
+		others  []link
+		missing map[string]string
+		route   DefaultRoute
+		early   bool
+		expect  []string // ID: message
 	}{
+		{name: "DHCPv6 is silent", views: []view{{link: eth0, addresses: have, asking: [families]time.Duration{familyIPv6: 11 * time.Second}}}, route: good,
+			expect: []string{"network.dhcp6.eth0: eth0: no DHCPv6 server answers; asking goes on"}},
+		{name: "a bond with one cable, a VLAN without a parent", config: made, views: []view{{link: bond0, settings: &made.Interfaces[0], addresses: have}}, members: []link{eth0, eth1},
+			missing: map[string]string{"v5": "its parent eth9 is not there"}, route: good,
+			expect: []string{"network.made.v5: v5 is not as it should be: its parent eth9 is not there", "network.member.eth1: eth1, a member of bond0, has no carrier"}},
+		{name: "Wi-Fi is joined", config: wifi, views: station(WiFi{Activity: "scanning"}, 3*time.Second)},
+		{name: "Wi-Fi is out of reach", config: wifi, views: station(WiFi{Activity: "scanning"}, 11*time.Second),
+			expect: []string{`network.wifi.wlan0: wlan0 is in no Wi-Fi network yet; it looks for "plant"`}},
+		{name: "wrong password", config: wifi, views: station(WiFi{WrongKey: true, Problem: `the password for "plant" is wrong`}, time.Second),
+			expect: []string{`network.wifi.wlan0: wlan0 is in no Wi-Fi network: the password for "plant" is wrong`}},
 		{name: "all is well", views: []view{{link: eth0, addresses: have}, {link: eth1}}, route: good},
 		{name: "no interface", expect: []string{"network.none: no network interface was found"}},
 		{name: "no interface yet", early: true},
 		{name: "no carrier", views: []view{{link: eth1}}, expect: []string{"network.carrier.eth1: eth1 has no carrier"}},
-		{name: "DHCP is silent", views: []view{{link: eth0, asking: 11 * time.Second}}, expect: []string{"network.dhcp.eth0: eth0 has no IPv4 address: no DHCP server answers; asking goes on"}},
+		{name: "DHCP is silent", views: []view{{link: eth0, asking: dhcpFor(11 * time.Second)}}, expect: []string{"network.dhcp.eth0: eth0 has no IPv4 address: no DHCP server answers; asking goes on"}},
 		{name: "the cable is pulled, the address stays", views: []view{{link: eth1, addresses: have}}, expect: []string{"network.carrier.eth1: eth1 has no carrier"}},
-		{name: "SLAAC, but no DHCP", views: []view{{link: eth0, addresses: slaac, asking: 11 * time.Second}, {link: eth1}}, expect: []string{"network.dhcp.eth0: eth0 has no IPv4 address: no DHCP server answers; asking goes on"}},
+		{name: "SLAAC, but no DHCP", views: []view{{link: eth0, addresses: slaac, asking: dhcpFor(11 * time.Second)}, {link: eth1}}, expect: []string{"network.dhcp.eth0: eth0 has no IPv4 address: no DHCP server answers; asking goes on"}},
 		{name: "IPv6 only, on purpose", config: six, views: []view{{link: eth0, addresses: slaac, settings: &six.Interfaces[0]}}},
-		{name: "DHCP is asked", views: []view{{link: eth0, asking: 3 * time.Second}}},
+		{name: "DHCP is asked", views: []view{{link: eth0, asking: dhcpFor(3 * time.Second)}}},
 		{name: "no default route", views: []view{{link: eth0, addresses: have}}, expect: []string{"network.route: there is no IPv4 default route: over IPv4 only the own network can be reached"}},
 		{name: "an entry matches nothing", config: named, views: []view{{link: eth0, addresses: have, settings: &named.Interfaces[0]}}, route: good,
 			expect: []string{"network.unmatched.1: machine.network.interfaces[1] (name eth9, driver r8169) matches no interface"}},
@@ -210,7 +236,7 @@ func TestConditions(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			for _, c := range conditions(test.config, test.views, test.others, test.route, !test.early) {
+			for _, c := range (look{config: test.config, views: test.views, members: test.members, others: test.others, missing: test.missing, route: test.route, settled: !test.early}).conditions() {
 				got = append(got, c.ID+": "+c.Message)
 			}
 			if !slices.Equal(got, test.expect) {
@@ -222,12 +248,15 @@ func TestConditions(t *testing.T) {
 
 func TestSnapshot(t *testing.T) {
 	config := types.Network{Nameservers: []netip.Addr{addr("9.9.9.9")}, Search: []string{"here"}}
-	l := &lease{Nameservers: []netip.Addr{addr("192.0.2.53"), addr("9.9.9.9")}, Search: []string{"example.org"}, NTPServers: []netip.Addr{addr("192.0.2.123")}}
-	s := snapshot(config, []view{{link: eth0, addresses: []address{{Prefix: pfx("192.0.2.7/24")}}, lease: l}}, nil, DefaultRoute{Interface: "eth0"}, true)
+	l := &lease{Nameservers: []netip.Addr{addr("192.0.2.53"), addr("9.9.9.9")}, Search: []string{"example.org"}, Hostname: "edge9", NTPServers: []netip.Addr{addr("192.0.2.123")}}
+	six := &lease{Address: pfx("2001:db8::7/128"), Nameservers: []netip.Addr{addr("2001:db8::53")}, Hostname: "other"}
+	v := view{link: eth0, addresses: []address{{Prefix: pfx("192.0.2.7/24")}}, leases: leases{l, six}}
+	s := look{config: config, views: []view{v}, route: DefaultRoute{Interface: "eth0"}, settled: true}.state()
 	want := State{
 		Addresses:    []Address{{"eth0", pfx("192.0.2.7/24")}},
 		DefaultRoute: DefaultRoute{Interface: "eth0"},
-		Nameservers:  []netip.Addr{addr("9.9.9.9"), addr("192.0.2.53")},
+		Nameservers:  []netip.Addr{addr("9.9.9.9"), addr("192.0.2.53"), addr("2001:db8::53")},
+		Hostname:     "edge9",
 		Search:       []string{"here", "example.org"},
 		NTPServers:   []string{"192.0.2.123"},
 	}

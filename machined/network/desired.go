@@ -57,29 +57,48 @@ type plan struct {
 	Routes    []route
 	MTU       int // 0: as it is
 	IPv6      ipv6
+	// RouterMetric is that of the default route of router advertisements.
+	RouterMetric int
 }
 
 // ipv6 is how the kernel should do IPv6 on an interface.
 type ipv6 int
 
 const (
-	ipv6Auto   ipv6 = iota // SLAAC
+	ipv6Auto   ipv6 = iota // SLAAC; the addresses that it is given too
 	ipv6Static             // only the addresses it is given
 	ipv6Off
 )
 
 const (
-	// dhcpMetric is the metric of routes from DHCP on the first interface; later ones have one more each. Static
+	// wiredMetric is the metric of routes from DHCP on the first interface; later ones have one more each. Static
 	// routes, 0 unless they say, go first.
-	dhcpMetric = 100
-	// ipv6Metric is what the kernel makes of the metric 0 of an IPv6 route.
+	wiredMetric = 100
+	// wirelessMetric is the same on a Wi-Fi interface.
+	wirelessMetric = 600
+	// ipv6Metric is what the kernel makes of the metric 0 of an IPv6 route. Those of router advertisements have as much more than
+	// those of DHCP, so that static ones go first there too.
 	ipv6Metric = 1024
 )
 
-// planFor says how the interface with settings c and perhaps a lease should be at now. order is its position among
-// the machine's interfaces, taken what routes of those before it have.
-func planFor(c *types.Interface, l *lease, order int, now time.Duration, taken map[slot]bool) plan {
-	p := plan{MTU: c.MTU}
+// metricFor is the metric of routes that l gets from DHCP. order is its position among the machine's interfaces.
+func metricFor(c *types.Interface, l link, order int) int {
+	switch {
+	case c.Metric > 0:
+		return c.Metric
+	case l.Wireless:
+		return wirelessMetric + order
+	}
+	return wiredMetric + order
+}
+
+// leases are what DHCP servers granted an interface; nil: nothing.
+type leases struct{ v4, v6 *lease }
+
+// planFor says how the interface with settings c and perhaps leases should be at now. metric is that of its routes from
+// DHCP, taken what routes of the interfaces before it have.
+func planFor(c *types.Interface, have leases, metric int, now time.Duration, taken map[slot]bool) plan {
+	p := plan{MTU: c.MTU, RouterMetric: ipv6Metric + metric}
 	switch {
 	case c.IPv6 != types.IPv6Off:
 		p.IPv6 = ipv6Auto
@@ -98,10 +117,13 @@ func planFor(c *types.Interface, l *lease, order int, now time.Duration, taken m
 		}
 		p.Routes = append(p.Routes, static)
 	}
-	if l != nil && c.UseDHCP() && !l.expired(now) {
-		p.addLease(l, order, now)
-	}
 	p.Routes = claim(p.Routes, taken)
+	if l := have.v4; l != nil && c.UseDHCP() && !l.expired(now) {
+		p.addLease(l, metric, now, taken)
+	}
+	if l := have.v6; l != nil && c.IPv6 != types.IPv6Off && !l.expired(now) && l.Address.IsValid() {
+		p.addLeased(l, now)
+	}
 	for i := range p.Routes {
 		r := &p.Routes[i]
 		r.OnLink = r.Via.IsValid() && !r.Via.IsLinkLocalUnicast() && !slices.ContainsFunc(p.Addresses, func(a address) bool { return a.Prefix.Contains(r.Via) })
@@ -113,7 +135,8 @@ func hasIPv6(prefixes []netip.Prefix) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() })
 }
 
-func (p *plan) addLease(l *lease, order int, now time.Duration) {
+// addLeased adds the address of a lease.
+func (p *plan) addLeased(l *lease, now time.Duration) {
 	leased := address{Prefix: l.Address}
 	if end, ok := l.ends(); ok {
 		leased.Lifetime = end - now
@@ -121,11 +144,21 @@ func (p *plan) addLease(l *lease, order int, now time.Duration) {
 	if !slices.ContainsFunc(p.Addresses, func(a address) bool { return a.Prefix == leased.Prefix }) {
 		p.Addresses = append(p.Addresses, leased)
 	}
+}
+
+// addLease adds what a DHCPv4 lease says. A route that another interface has with the same metric gets the next free one.
+func (p *plan) addLease(l *lease, metric int, now time.Duration, taken map[slot]bool) {
+	p.addLeased(l, now)
 	for _, r := range l.Routes {
 		if r.To == l.Address.Masked() && !r.Via.IsValid() {
 			continue // comes with the address
 		}
-		p.Routes = append(p.Routes, route{To: r.To, Via: r.Via, Metric: dhcpMetric + order, Protocol: protocolDHCP})
+		s := slot{r.To, metric}
+		for taken[s] {
+			s.metric++
+		}
+		taken[s] = true
+		p.Routes = append(p.Routes, route{To: r.To, Via: r.Via, Metric: s.metric, Protocol: protocolDHCP})
 	}
 	if p.MTU == 0 {
 		p.MTU = l.MTU

@@ -5,18 +5,29 @@ import (
 	"errors"
 	"log/slog"
 	"time"
-
-	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
 )
 
-// dhcpClient gets and keeps a lease for one interface (RFC 2131, section 4.4).
+// dhcpClient gets and keeps a lease for one interface (RFC 2131, section 4.4; RFC 8415, section 18.2).
 type dhcpClient struct {
-	exchange dhcpExchange
+	exchange exchange
 	log      *slog.Logger // that names the interface
 
 	leased func(*lease) // a new or renewed lease; nil: it is gone
 	asking func(error)  // no lease yet, and why
 }
+
+// exchange is how the servers that one interface reaches are asked. Its errors are errSilent, errRefused, or what went wrong.
+type exchange interface {
+	acquire(context.Context, tries) (*lease, error) // gets a new lease
+	verify(context.Context, *lease) (*lease, error) // asks any server whether a lease from before is still good
+	renew(context.Context, *lease) (*lease, error)  // asks the server that granted it
+	rebind(context.Context, *lease) (*lease, error) // asks any server to renew it
+}
+
+var (
+	errRefused = errors.New("the DHCP server refused")
+	errSilent  = errors.New("no DHCP server answers")
+)
 
 // restart is the pause after a refusal or an error.
 const restart = 2 * time.Second
@@ -36,7 +47,7 @@ func (c *dhcpClient) run(ctx context.Context, known *lease) {
 				if ctx.Err() == nil {
 					c.asking(err)
 				}
-				if !errors.Is(err, nclient4.ErrNoResponse) {
+				if !errors.Is(err, errSilent) {
 					sleep(ctx, restart)
 					continue
 				}
@@ -59,7 +70,7 @@ func (c *dhcpClient) verify(ctx context.Context, l *lease) *lease {
 		return renewed
 	}
 	if errors.Is(err, errRefused) {
-		c.log.Info("the lease is not good here", "address", l.Address, "error", err)
+		c.log.Info("the lease is not good here", "address", l.Address.Addr(), "error", err)
 		c.leased(nil)
 		return nil
 	}
@@ -88,9 +99,9 @@ func (c *dhcpClient) keep(ctx context.Context, l *lease) *lease {
 			c.leased(nil)
 			return nil
 		case renew:
-			renewed, err = c.exchange.renew(ctx, l)
+			renewed, err = within(ctx, l.Acquired+l.Rebind-bootTime(), c.exchange.renew, l)
 		case rebind:
-			renewed, err = c.exchange.rebind(ctx, l)
+			renewed, err = within(ctx, l.Acquired+l.Lifetime-bootTime(), c.exchange.rebind, l)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -99,14 +110,21 @@ func (c *dhcpClient) keep(ctx context.Context, l *lease) *lease {
 			c.leased(renewed)
 			l = renewed
 		case errors.Is(err, errRefused):
-			c.log.Warn("the lease was taken back", "address", l.Address, "error", err)
+			c.log.Warn("the lease was taken back", "address", l.Address.Addr(), "error", err)
 			c.leased(nil)
 			return nil
 		default:
-			c.log.Info("the lease was not renewed", "address", l.Address, "error", err)
+			c.log.Info("the lease was not renewed", "address", l.Address.Addr(), "error", err)
 			if !sleep(ctx, retryAfter(l, do, bootTime())) {
 				return l
 			}
 		}
 	}
+}
+
+// within extends a lease before the time for the next step comes.
+func within(ctx context.Context, left time.Duration, extend func(context.Context, *lease) (*lease, error), l *lease) (*lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	return extend(ctx, l)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
 )
 
-// dhcpExchange asks the DHCP servers that one interface reaches, and reads what they answer.
+// dhcpExchange asks the DHCPv4 servers that one interface reaches, and reads what they answer.
 type dhcpExchange struct {
 	name     string // of the interface
 	mac      net.HardwareAddr
@@ -30,8 +30,6 @@ type tries struct {
 	n    int
 }
 
-var errRefused = errors.New("the DHCP server refused")
-
 // acquire gets a new lease.
 func (e dhcpExchange) acquire(ctx context.Context, t tries) (*lease, error) {
 	client, err := e.open(t)
@@ -48,7 +46,7 @@ func (e dhcpExchange) acquire(ctx context.Context, t tries) (*lease, error) {
 		return m.MessageType() == dhcpv4.MessageTypeOffer && err == nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, silence4(err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Second) // it has just answered
 	defer cancel()
@@ -119,11 +117,8 @@ func isAnswer(m *dhcpv4.DHCPv4) bool {
 
 // answer reads the lease in what answered a DHCPREQUEST.
 func answer(m *dhcpv4.DHCPv4, err error) (*lease, error) {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, nclient4.ErrNoResponse
-	}
 	if err != nil {
-		return nil, err
+		return nil, silence4(err)
 	}
 	if m.MessageType() == dhcpv4.MessageTypeNak {
 		if why := hostText(m.Message()); why != "" {
@@ -132,6 +127,14 @@ func answer(m *dhcpv4.DHCPv4, err error) (*lease, error) {
 		return nil, errRefused
 	}
 	return parseLease(m, bootTime())
+}
+
+// silence4 says in our words that nobody answered.
+func silence4(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nclient4.ErrNoResponse) {
+		return errSilent
+	}
+	return err
 }
 
 // message makes a message to a server.

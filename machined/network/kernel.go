@@ -1,7 +1,6 @@
 package network
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,52 +9,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
-
-// links lists the network interfaces in the order of their making.
-func links() ([]link, error) {
-	found, err := netlink.LinkList()
-	if err != nil {
-		return nil, fmt.Errorf("list network interfaces: %w", err)
-	}
-	all := make([]link, 0, len(found))
-	for _, f := range found {
-		all = append(all, describe(f.Attrs()))
-	}
-	slices.SortFunc(all, func(a, b link) int { return cmp.Compare(a.Index, b.Index) })
-	return all, nil
-}
-
-func describe(a *netlink.LinkAttrs) link {
-	l := link{
-		Index: a.Index, Name: a.Name, MAC: a.HardwareAddr.String(), MTU: a.MTU, Enslaved: a.MasterIndex != 0,
-		Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0, Loopback: a.RawFlags&unix.IFF_LOOPBACK != 0,
-	}
-	dir := filepath.Join("/sys/class/net", a.Name)
-	if driver, err := os.Readlink(filepath.Join(dir, "device/driver")); err == nil {
-		l.Driver = filepath.Base(driver)
-	}
-	l.Wired = a.EncapType == "ether" && exists(filepath.Join(dir, "device")) && !exists(filepath.Join(dir, "phy80211"))
-	return l
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-func bringUp(name string) error {
-	if err := netlink.LinkSetUp(&netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Name: name}}); err != nil {
-		return fmt.Errorf("bring up %s: %w", name, err)
-	}
-	return nil
-}
 
 // addresses lists the addresses of an interface but for IPv6's link-local ones.
 func addresses(index int) ([]address, error) {
@@ -76,6 +36,17 @@ func addresses(index int) ([]address, error) {
 		all = append(all, a)
 	}
 	return all, nil
+}
+
+// linkLocal is an IPv6 link-local address of an interface that can be used, as DHCPv6 needs; nil: it has none yet.
+func linkLocal(index int) net.IP {
+	found, _ := netlink.AddrList(&netlink.GenericLink{LinkAttrs: netlink.LinkAttrs{Index: index}}, netlink.FAMILY_V6)
+	for _, a := range found {
+		if a.IP.IsLinkLocalUnicast() && a.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0 {
+			return a.IP
+		}
+	}
+	return nil
 }
 
 // ownRoutes lists the routes out of an interface that have one of our protocols.
@@ -195,21 +166,23 @@ func ignore(err, expected error) error {
 // sysctl is one setting of an interface, below /proc/sys/net.
 type sysctl struct{ path, value string }
 
-// sysctls are the settings of an interface that does IPv6 in that way. They are made before it is up.
+// sysctls are the settings of an interface that is to be as p says. They are made before it is up.
 //
 // accept_ra=2: also on a machine that forwards, as every Kubernetes node does. promote_secondaries: when a lease
-// changes, the new address is added before the old one goes, and must not go with it.
-func sysctls(name string, mode ipv6) []sysctl {
+// changes, the new address is added before the old one goes, and must not go with it. ignore_routes_with_linkdown: without a
+// carrier the next interface's routes count. ra_defrtr_metric: since Linux 5.12.
+func sysctls(name string, p plan) []sysctl {
 	v4, v6 := "ipv4/conf/"+name+"/", "ipv6/conf/"+name+"/"
-	all := []sysctl{{v4 + "promote_secondaries", "1"}}
-	switch mode {
-	case ipv6Auto:
-		return append(all, sysctl{v6 + "disable_ipv6", "0"}, sysctl{v6 + "accept_ra", "2"}, sysctl{v6 + "autoconf", "1"}, sysctl{v6 + "use_tempaddr", "0"})
-	case ipv6Static:
-		return append(all, sysctl{v6 + "disable_ipv6", "0"}, sysctl{v6 + "accept_ra", "0"}, sysctl{v6 + "autoconf", "0"})
-	default:
+	all := []sysctl{{v4 + "promote_secondaries", "1"}, {v4 + "ignore_routes_with_linkdown", "1"}}
+	if p.IPv6 == ipv6Off {
 		return append(all, sysctl{v6 + "disable_ipv6", "1"})
 	}
+	all = append(all, sysctl{v6 + "disable_ipv6", "0"}, sysctl{v6 + "ignore_routes_with_linkdown", "1"})
+	if p.IPv6 == ipv6Static {
+		return append(all, sysctl{v6 + "accept_ra", "0"}, sysctl{v6 + "autoconf", "0"})
+	}
+	return append(all, sysctl{v6 + "ra_defrtr_metric", strconv.Itoa(p.RouterMetric)},
+		sysctl{v6 + "accept_ra", "2"}, sysctl{v6 + "autoconf", "1"}, sysctl{v6 + "use_tempaddr", "0"})
 }
 
 // apply makes the setting unless the kernel has it already. A kernel without IPv6 has nothing to set.

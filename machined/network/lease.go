@@ -12,11 +12,13 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// lease is what a DHCP server granted. Its times count from the machine's boot (CLOCK_BOOTTIME): the clock may be set
+// lease is what a DHCP server granted, or a DHCPv6 server. Its times count from the machine's boot (CLOCK_BOOTTIME): the clock may be set
 // while the lease runs, and machined may be restarted.
 type lease struct {
-	Address     netip.Prefix  `json:"address"`
-	Server      netip.Addr    `json:"server"`
+	Address     netip.Prefix  `json:"address,omitzero"`   // not valid: DHCPv6 was asked for the rest only
+	Hostname    string        `json:"hostname,omitempty"` // that the server gave the machine
+	Server      netip.Addr    `json:"server,omitzero"`    // of DHCPv4
+	ServerID    []byte        `json:"serverID,omitempty"` // of DHCPv6: its DUID
 	Routes      []leaseRoute  `json:"routes,omitempty"`
 	Nameservers []netip.Addr  `json:"nameservers,omitempty"`
 	Search      []string      `json:"search,omitempty"`
@@ -55,7 +57,7 @@ const (
 // wanted are the options that are asked for.
 var wanted = []dhcpv4.OptionCode{
 	dhcpv4.OptionSubnetMask, dhcpv4.OptionClasslessStaticRoute, dhcpv4.OptionRouter, dhcpv4.OptionDomainNameServer,
-	dhcpv4.OptionDomainName, dhcpv4.OptionDNSDomainSearchList, dhcpv4.OptionInterfaceMTU,
+	dhcpv4.OptionHostName, dhcpv4.OptionDomainName, dhcpv4.OptionDNSDomainSearchList, dhcpv4.OptionInterfaceMTU,
 	dhcpv4.OptionNTPServers, dhcpv4.OptionIPAddressLeaseTime, dhcpv4.OptionRenewTimeValue, dhcpv4.OptionRebindingTimeValue,
 }
 
@@ -81,7 +83,7 @@ func parseLease(ack *dhcpv4.DHCPv4, now time.Duration) (*lease, error) {
 	l := &lease{
 		Address: netip.PrefixFrom(address, bits), Server: server,
 		Nameservers: servers(ack.DNS()), NTPServers: servers(ack.NTPServers()), Search: search(ack),
-		Acquired: now,
+		Acquired: now, Hostname: hostName(ack.HostName()),
 	}
 	l.Routes = routes(ack)
 	if b := ack.Options.Get(dhcpv4.OptionInterfaceMTU); len(b) == 2 {
@@ -103,6 +105,11 @@ func setTimes(l *lease, ack *dhcpv4.DHCPv4) {
 	l.Lifetime = max(l.Lifetime, time.Second)
 	l.Renew = ack.IPAddressRenewalTime(l.Lifetime / 2)
 	l.Rebind = ack.IPAddressRebindingTime(l.Lifetime / 8 * 7)
+	l.mendTimes()
+}
+
+// mendTimes replaces times of renewal that make no sense.
+func (l *lease) mendTimes() {
 	if !(0 < l.Renew && l.Renew < l.Rebind && l.Rebind < l.Lifetime) {
 		l.Renew, l.Rebind = l.Lifetime/2, l.Lifetime/8*7
 	}
@@ -172,6 +179,11 @@ func search(ack *dhcpv4.DHCPv4) []string {
 	if len(names) == 0 {
 		names = strings.Split(ack.DomainName(), " ") // some servers put several there
 	}
+	return domains(names)
+}
+
+// domains are those of names that can be searched.
+func domains(names []string) []string {
 	var found []string
 	for _, name := range names {
 		if name = strings.TrimSuffix(name, "."); validDomain(name) && len(found) < maxServers {
@@ -180,6 +192,21 @@ func search(ack *dhcpv4.DHCPv4) []string {
 	}
 	return found
 }
+
+// hostName is the name that a server gives the machine, when it can be a machine's and a Kubernetes node's; otherwise empty.
+func hostName(given string) string {
+	name := strings.ToLower(strings.TrimSuffix(given, "."))
+	if !validDomain(name) || len(name) > maxHostName || strings.Contains(name, "_") || name == "localhost" || isNumber(name) {
+		return ""
+	}
+	return name
+}
+
+// maxHostName is the length of the label kubernetes.io/hostname; the kernel's host name may have one byte more.
+const maxHostName = 63
+
+// isNumber is whether name could be taken for an IPv4 address.
+func isNumber(name string) bool { return strings.Trim(name, "0123456789.") == "" }
 
 // validDomain is whether name is a domain name of letters, digits, dashes and underscores. A line break in one would
 // otherwise end up in resolv.conf.

@@ -58,6 +58,8 @@ func TestParseLease(t *testing.T) {
 				l.Nameservers, l.NTPServers, l.Search = []netip.Addr{addr("192.0.2.53")}, []netip.Addr{addr("192.0.2.123")}, []string{"example.org"}
 				l.MTU = 1400
 			}), ""},
+		{"a host name", ack(dhcpv4.WithOption(dhcpv4.OptHostName("Edge-9"))), base(func(l *lease) { l.Hostname = "edge-9" }), ""},
+		{"a host name that is none", ack(dhcpv4.WithOption(dhcpv4.OptHostName("a\nb"))), base(func(*lease) {}), ""},
 		{"classless routes replace the router", ack(dhcpv4.WithRouter(net.IPv4(192, 0, 2, 1)),
 			dhcpv4.WithGeneric(dhcpv4.OptionClasslessStaticRoute, []byte{
 				0, 192, 0, 2, 254, // default

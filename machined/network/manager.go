@@ -1,8 +1,8 @@
 // Package network connects the machine: it brings up the wired interfaces, with DHCP and IPv6 autoconfiguration or as the
-// config says, writes resolv.conf, and says in words what is wrong.
+// config says, makes VLANs, bonds and bridges, joins Wi-Fi networks, writes resolv.conf, and says in words what is wrong.
 //
 // One loop compares what should be with what the kernel has, at every change of either, and makes up the
-// difference. What it decides is in functions without a kernel (planFor, diff, snapshot). It touches only the
+// difference. What it decides is in functions without a kernel (arrange, planFor, diff, look.state). It touches only the
 // interfaces that are its own: the pod network makes others.
 package network
 
@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,9 +20,10 @@ import (
 
 // Manager connects the machine. Make one with [New].
 type Manager struct {
-	log        *slog.Logger
-	runDir     string
-	resolvConf string
+	log           *slog.Logger
+	runDir        string
+	resolvConf    string
+	wpaSupplicant string
 
 	wake chan struct{} // something changed
 
@@ -31,6 +31,7 @@ type Manager struct {
 	ports   map[string]*port // managed interfaces, by name
 	started time.Duration    // of Run, since boot
 	written string           // the content of resolv.conf
+	failed  string           // what the last steps of arrange that failed said
 
 	mu       sync.Mutex // for what follows
 	config   types.Network
@@ -54,7 +55,7 @@ const (
 // New returns a manager of a machine without a config.
 func New(log *slog.Logger) *Manager {
 	return &Manager{
-		log: log, runDir: runDir, resolvConf: resolvConfPath,
+		log: log, runDir: runDir, resolvConf: resolvConfPath, wpaSupplicant: wpaSupplicant,
 		wake: make(chan struct{}, 1), ports: map[string]*port{}, changed: make(chan struct{}),
 	}
 }
@@ -124,74 +125,13 @@ func (p *pace) pause(changed bool) time.Duration {
 	return 0
 }
 
-// reconcile makes the machine as it should be. It returns when to look again at the latest, and whether there was
-// something to change.
-func (m *Manager) reconcile(ctx context.Context) (next time.Duration, changed bool) {
-	all, err := links()
-	if err != nil {
-		m.log.Error("network", "error", err)
-		return time.Second, false
-	}
-	m.mu.Lock()
-	config, hostname := m.config, m.hostname
-	m.mu.Unlock()
-
-	now := bootTime()
-	next = checkEvery
-	taken := map[slot]bool{}
-	var views []view
-	var others []link
-	managed := map[string]bool{}
-	for _, l := range all {
-		settings := settingsFor(config, l)
-		if settings == nil {
-			if l.Wired {
-				others = append(others, l)
-			}
-			continue
-		}
-		managed[l.Name] = true
-		p := m.port(l, *settings)
-		p.connect(ctx, hostname)
-		v, err := p.apply(len(views), now, taken)
-		if err != nil {
-			next = min(next, retryEvery)
-		}
-		v.settings = settings
-		changed = changed || v.changed
-		views = append(views, v)
-		if v.asking > 0 && v.asking < silence {
-			next = min(next, silence-v.asking)
-		}
-	}
-	m.release(managed)
-	m.mu.Lock()
-	m.indexes = map[int]bool{}
-	for _, v := range views {
-		m.indexes[v.link.Index] = true
-	}
-	m.mu.Unlock()
-	settled := now-m.started >= settle
-	if !settled {
-		next = min(next, settle-(now-m.started))
-	}
-	index, via, err := defaultRoute()
-	if err != nil {
-		m.log.Warn("network", "error", err)
-	}
-	var route DefaultRoute
-	if i := slices.IndexFunc(all, func(l link) bool { return l.Index == index }); i >= 0 {
-		route = DefaultRoute{all[i].Name, via}
-	}
-	m.publish(snapshot(config, views, others, route, settled))
-	return next, changed
-}
-
 // port returns the port of l with its settings as they are now. Hardware that is new under an old name has a new port.
 func (m *Manager) port(l link, settings types.Interface) *port {
 	p := m.ports[l.Name]
 	if p == nil || p.link.MAC != l.MAC || p.link.Index != l.Index {
-		p.disconnect()
+		if p != nil {
+			p.abandon()
+		}
 		p = newPort(l, m.runDir, m.log, m.poke)
 		m.ports[l.Name] = p
 	}
@@ -211,7 +151,10 @@ func (m *Manager) release(managed map[string]bool) {
 
 func (m *Manager) stopAll() {
 	for _, p := range m.ports {
-		p.disconnect()
+		p.disconnectAll()
+		if p.station != nil {
+			p.station.leave()
+		}
 	}
 }
 

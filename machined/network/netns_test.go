@@ -89,8 +89,10 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() {
 		w.stop()
-		if l, err := netlink.LinkByName("eth0"); err == nil {
-			netlink.LinkDel(l)
+		if all, err := netlink.LinkList(); err == nil {
+			for _, l := range all {
+				netlink.LinkDel(l) // but for lo, which stays
+			}
 		}
 		peer.Close()
 		unix.Unmount("/sys", unix.MNT_DETACH)
@@ -177,13 +179,20 @@ func (w *world) until(what string, is func(State) bool) State {
 // linkUntil waits for eth0 to be so.
 func (w *world) linkUntil(what string, is func(*netlink.LinkAttrs) bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	w.kernelUntil(what, func() bool {
 		l, err := netlink.LinkByName("eth0")
-		if err == nil && is(l.Attrs()) {
-			return
-		}
+		return err == nil && is(l.Attrs())
+	})
+}
+
+// kernelUntil waits until what the kernel has is so.
+func (w *world) kernelUntil(what string, is func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("not reached: %s; eth0 is %+v, %v", what, l, err)
+			all, _ := links()
+			s, _ := w.manager.State()
+			w.t.Fatalf("not reached: %s; interfaces are %+v, the state is %+v", what, all, s)
 		}
 	}
 }
@@ -327,7 +336,7 @@ func TestRealDHCP(t *testing.T) {
 	w.until("foreign address", has("192.0.2.200/32"))
 
 	// What somebody takes away comes back.
-	if err := netlink.RouteDel(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(defaultIPv4), Gw: net.IPv4(192, 0, 2, 1), Priority: dhcpMetric}); err != nil {
+	if err := netlink.RouteDel(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(defaultIPv4), Gw: net.IPv4(192, 0, 2, 1), Priority: wiredMetric}); err != nil {
 		t.Fatal(err)
 	}
 	w.until("default route again", func(s State) bool { return s.DefaultRoute.Interface == "eth0" })

@@ -1,11 +1,8 @@
 package network
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -13,10 +10,9 @@ import (
 	"time"
 
 	"github.com/coracle-os/coracle/machined/config/types"
-	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
 )
 
-// port is a managed interface. Its DHCP client brings it a lease; what follows from that and from its settings is made
+// port is a managed interface. Its DHCP clients bring it leases; what follows from these and from its settings is made
 // by apply.
 type port struct {
 	name string
@@ -26,14 +22,13 @@ type port struct {
 
 	link     link
 	settings types.Interface
-	failed   string             // the error of the last changes
-	stop     context.CancelFunc // nil: no DHCP client runs
-	done     chan struct{}      // closed when the DHCP client has ended
+	mode     dhcp6Mode
+	failed   string   // the error of the last changes
+	station  *station // joins a Wi-Fi network; nil: the interface is none for that
 
-	mu      sync.Mutex // for what follows, while the DHCP client runs
+	clients [families]runningClient
+	mu      sync.Mutex // for what follows, while a DHCP client runs
 	memory  memory
-	asking  time.Duration // since boot: since when DHCP has been asked for; 0: it is not, or it has answered
-	problem string        // of DHCP
 }
 
 // newPort returns the port of l, with what an earlier machined knew of it.
@@ -43,78 +38,6 @@ func newPort(l link, dir string, log *slog.Logger, wake func()) *port {
 		log.Warn("network: what was known of the interface is lost", "interface", l.Name, "error", err)
 	}
 	return &port{name: l.Name, dir: dir, log: log, wake: wake, memory: known}
-}
-
-// connect starts the DHCP client of an interface that has a carrier, and stops that of one that has not: with the
-// cable back, the lease has to be verified.
-func (p *port) connect(ctx context.Context, hostname string) {
-	switch want := p.settings.UseDHCP() && p.link.Carrier; {
-	case !want:
-		p.disconnect()
-	case p.stop == nil:
-		mac, err := net.ParseMAC(p.link.MAC)
-		if err != nil {
-			return
-		}
-		known := p.memory.Lease
-		if known == nil || known.expired(bootTime()) {
-			p.asking = bootTime()
-		}
-		client := &dhcpClient{
-			exchange: dhcpExchange{name: p.name, mac: mac, hostname: hostname},
-			log:      p.log.With("interface", p.name),
-			leased:   p.leased,
-			asking:   p.noLease,
-		}
-		ctx, cancel := context.WithCancel(ctx)
-		done := make(chan struct{})
-		p.stop, p.done = cancel, done
-		go func() {
-			defer close(done)
-			client.run(ctx, known)
-		}()
-	}
-}
-
-// disconnect ends the DHCP client, and returns when it has ended.
-func (p *port) disconnect() {
-	if p == nil || p.stop == nil {
-		return
-	}
-	p.stop()
-	<-p.done
-	p.stop, p.asking, p.problem = nil, 0, ""
-}
-
-// leased takes a lease, or that it is gone.
-func (p *port) leased(l *lease) {
-	p.mu.Lock()
-	p.problem, p.asking = "", 0
-	if l == nil {
-		p.asking = bootTime()
-	}
-	first := p.memory.Lease == nil && l != nil
-	p.memory.Lease = l
-	err := p.memory.keep(p.dir, p.name)
-	p.mu.Unlock()
-	if err != nil {
-		p.log.Warn("network", "error", err)
-	}
-	if first {
-		p.log.Info("network: got a lease", "interface", p.name, "address", l.Address, "server", l.Server, "lifetime", l.Lifetime)
-	}
-	p.wake()
-}
-
-// noLease takes why there is no lease yet.
-func (p *port) noLease(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.problem = ""
-	if !errors.Is(err, nclient4.ErrNoResponse) {
-		p.problem = p.name + ": " + err.Error()
-	}
-	p.wake()
 }
 
 // apply makes the interface as it should be, and returns how it is then. An error is logged, once while it stays.
@@ -132,18 +55,10 @@ func (p *port) apply(order int, now time.Duration, taken map[slot]bool) (view, e
 }
 
 func (p *port) change(order int, now time.Duration, taken map[slot]bool) (view, error) {
-	p.mu.Lock()
-	l, leased, owned := p.link, p.memory.Lease, slices.Clone(p.memory.Owned)
-	v := view{link: l, lease: leased, problem: p.problem}
-	if p.asking > 0 {
-		v.asking = now - p.asking
-	}
-	p.mu.Unlock()
-	if leased != nil && (leased.expired(now) || !p.settings.UseDHCP()) {
-		leased, v.lease = nil, nil
-	}
-	want := planFor(&p.settings, leased, order, now, taken)
-	for _, s := range sysctls(l.Name, want.IPv6) {
+	l := p.link
+	v, owned := p.view(now)
+	want := planFor(&p.settings, v.leases, metricFor(&p.settings, l, order), now, taken)
+	for _, s := range sysctls(l.Name, want) {
 		if err := s.apply(); err != nil {
 			return v, err
 		}
@@ -188,6 +103,35 @@ func (p *port) change(order int, now time.Duration, taken map[slot]bool) (view, 
 	return v, err
 }
 
+// view is what is known of the interface at now without the kernel, and which addresses of it are ours.
+func (p *port) view(now time.Duration) (v view, owned []netip.Prefix) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v = view{link: p.link, leases: leases{p.memory.Lease, p.memory.Lease6}}
+	for f, c := range p.clients {
+		if c.asking > 0 {
+			v.asking[f] = now - c.asking
+		}
+		if v.problem == "" {
+			v.problem = c.problem
+		}
+	}
+	if l := v.leases.v4; l != nil && (l.expired(now) || !p.settings.UseDHCP()) {
+		v.leases.v4 = nil
+	}
+	if l := v.leases.v6; l != nil && (l.expired(now) || p.mode == dhcp6Off) {
+		v.leases.v6 = nil
+	}
+	if p.station != nil {
+		w := p.station.snapshot()
+		v.wifi = &w
+		if !w.Connected {
+			v.joining = now - w.since
+		}
+	}
+	return v, slices.Clone(p.memory.Owned)
+}
+
 // final are the addresses that can be used.
 func final(all []address) []address {
 	return slices.DeleteFunc(slices.Clone(all), func(a address) bool { return a.Tentative })
@@ -204,9 +148,18 @@ func (p *port) own(owned []netip.Prefix) error {
 	return p.memory.keep(p.dir, p.name)
 }
 
+// abandon ends what runs for hardware that is gone.
+func (p *port) abandon() {
+	p.disconnectAll()
+	if p.station != nil {
+		p.station.stop()
+		p.station = nil
+	}
+}
+
 // release forgets the interface. If it is still there, it loses our addresses and routes.
 func (p *port) release() {
-	p.disconnect()
+	p.abandon()
 	os.Remove(memoryPath(p.dir, p.name))
 	routes, err := ownRoutes(p.link.Index)
 	if err != nil {

@@ -43,6 +43,7 @@ func (l *lease) inherit(old *lease) *lease {
 		return l
 	}
 	filled := *old
-	filled.Server, filled.Acquired, filled.Renew, filled.Rebind, filled.Lifetime = l.Server, l.Acquired, l.Renew, l.Rebind, l.Lifetime
+	filled.Server, filled.ServerID = l.Server, l.ServerID
+	filled.Acquired, filled.Renew, filled.Rebind, filled.Lifetime = l.Acquired, l.Renew, l.Rebind, l.Lifetime
 	return &filled
 }

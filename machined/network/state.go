@@ -15,7 +15,9 @@ type State struct {
 	DefaultRoute DefaultRoute      // of IPv4
 	Nameservers  []netip.Addr      // of the config, then of DHCP
 	Search       []string          // DNS search domains, likewise
+	Hostname     string            // that a DHCP server gave the machine, fit for one and for a Kubernetes node; empty: none did
 	NTPServers   []string          // that DHCP servers named
+	WiFi         []WiFi            // of interfaces that the config has join a Wi-Fi network
 	Conditions   []state.Condition // what is wrong, in words; their Since is not set
 }
 
@@ -36,10 +38,12 @@ type view struct {
 	link      link
 	settings  *types.Interface
 	addresses []address
-	lease     *lease
-	asking    time.Duration // how long DHCP has been asked for without an answer; 0: it is not
-	problem   string        // what DHCP or the kernel said
-	changed   bool          // it was not as it should be
+	leases    leases
+	asking    [families]time.Duration // how long DHCP has been asked without an answer; 0: it is not
+	problem   string                  // what DHCP or the kernel said
+	wifi      *WiFi                   // of an interface that is to join a Wi-Fi network
+	joining   time.Duration           // how long it has not been in one; 0: it is
+	changed   bool                    // it was not as it should be
 }
 
 // ipv4 is whether the interface can be used for IPv4. An address stays when the cable is pulled.
@@ -47,15 +51,55 @@ func (v view) ipv4() bool {
 	return v.link.Carrier && slices.ContainsFunc(v.addresses, func(a address) bool { return a.Prefix.Addr().Is4() })
 }
 
-// snapshot puts together the state. views are in the order of preference; others are interfaces that are wired but not
-// managed; settled is whether drivers have had time to find their hardware.
-func snapshot(config types.Network, views []view, others []link, route DefaultRoute, settled bool) State {
-	s := State{DefaultRoute: route, Nameservers: slices.Clone(config.Nameservers), Search: slices.Clone(config.Search)}
-	for _, v := range views {
+// nextWord is when there may be a word about its silence.
+func (v view) nextWord() time.Duration {
+	next := checkEvery
+	for _, waited := range append(v.asking[:], v.joining) {
+		if waited > 0 && waited < silence {
+			next = min(next, silence-waited)
+		}
+	}
+	return next
+}
+
+// look is what one look at the machine found.
+type look struct {
+	config  types.Network
+	views   []view            // managed interfaces, in the order of preference
+	members []link            // of bonds and bridges that the config makes
+	others  []link            // physical interfaces that are not managed
+	missing map[string]string // made interfaces: what they lack
+	route   DefaultRoute
+	settled bool // drivers have had time to find their hardware
+}
+
+// leave takes in an interface that is not managed.
+func (k *look) leave(l link) {
+	switch {
+	case masterOf(k.config, l.Name) != nil:
+		k.members = append(k.members, l)
+	case l.Wired || l.Wireless:
+		k.others = append(k.others, l)
+	}
+}
+
+// state puts together the state.
+func (k look) state() State {
+	s := State{DefaultRoute: k.route, Nameservers: slices.Clone(k.config.Nameservers), Search: slices.Clone(k.config.Search)}
+	for _, v := range k.views {
 		for _, a := range v.addresses {
 			s.Addresses = append(s.Addresses, Address{v.link.Name, a.Prefix})
 		}
-		if l := v.lease; l != nil {
+		if v.wifi != nil {
+			s.WiFi = append(s.WiFi, *v.wifi)
+		}
+		for _, l := range []*lease{v.leases.v4, v.leases.v6} {
+			if l == nil {
+				continue
+			}
+			if s.Hostname == "" {
+				s.Hostname = l.Hostname
+			}
 			s.Nameservers = union(s.Nameservers, l.Nameservers)
 			s.Search = union(s.Search, l.Search)
 			for _, a := range l.NTPServers {
@@ -63,7 +107,7 @@ func snapshot(config types.Network, views []view, others []link, route DefaultRo
 			}
 		}
 	}
-	s.Conditions = conditions(config, views, others, route, settled)
+	s.Conditions = k.conditions()
 	return s
 }
 

@@ -18,13 +18,22 @@ const runDir = "/run/coracle/network"
 
 // memory is what is kept of one interface.
 type memory struct {
-	MAC   string         `json:"mac"`
-	Lease *lease         `json:"lease,omitempty"`
-	Owned []netip.Prefix `json:"owned,omitempty"` // addresses that we put there
+	MAC    string         `json:"mac"`
+	Lease  *lease         `json:"lease,omitempty"`
+	Lease6 *lease         `json:"lease6,omitempty"`
+	Owned  []netip.Prefix `json:"owned,omitempty"` // addresses that we put there
 }
 
 func memoryPath(dir, name string) string {
 	return filepath.Join(dir, strings.ReplaceAll(name, "/", "_")+".json")
+}
+
+// of is where the lease of a family is.
+func (m *memory) of(f family) **lease {
+	if f == familyIPv6 {
+		return &m.Lease6
+	}
+	return &m.Lease
 }
 
 // recall reads what is known of the interface. What another interface of that name left does not count.

@@ -37,6 +37,11 @@ func (m *Manager) watchOnce(ctx context.Context) error {
 		return err
 	}
 	defer drain(routes)
+	routers, err := watchAdvertised(done)
+	if err != nil {
+		return err
+	}
+	defer drain(routers)
 	m.poke() // what happened before
 	for {
 		interesting, ok := false, false
@@ -50,6 +55,8 @@ func (m *Manager) watchOnce(ctx context.Context) error {
 		case u, more := <-routes:
 			to, _ := prefix(u.Dst)
 			interesting, ok = m.manages(u.LinkIndex) || u.Dst == nil || to.Bits() == 0, more
+		case index, more := <-routers:
+			interesting, ok = m.manages(index), more
 		}
 		if !ok {
 			return nil
