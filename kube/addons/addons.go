@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/images"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,7 +34,7 @@ const (
 
 // Config says which add-ons there are, and what they need to know.
 type Config struct {
-	CoreDNS       bool   //
+	CoreDNS       control.CoreDNS
 	ClusterDNS    string // address of the Service kube-dns: 10.43.0.10
 	ClusterDomain string // cluster.local
 	ResolvConf    string // the machine's; /etc/resolv.conf if empty
@@ -94,6 +95,9 @@ func Run(ctx context.Context, client *rest.Config, c Config) error {
 func (c Config) values() (values, error) {
 	v := values{Config: c, Image: images.CoreDNS}
 	v.Ready = nil // functions cannot be compared
+	if v.Resolvers = c.CoreDNS.Upstream; len(v.Resolvers) > 0 {
+		return v, nil
+	}
 	var err error
 	v.Resolvers, err = resolvers(c.ResolvConf)
 	return v, err

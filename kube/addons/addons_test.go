@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/coracle-os/coracle/kube/control"
 )
 
 // apiserver keeps objects by their path. It refuses to change the cluster IP of a Service, and is not there at first.
@@ -102,7 +104,10 @@ func TestRun(t *testing.T) {
 		}
 		return api.taken()
 	}
-	on := Config{CoreDNS: true, ClusterDNS: "10.43.0.10"}
+	dns := control.CoreDNS{Enabled: true, CacheSeconds: 30}
+	on := Config{CoreDNS: dns, ClusterDNS: "10.43.0.10"}
+	own := on
+	own.CoreDNS.Upstream = []string{"192.0.2.53"}
 	all := "apply serviceaccounts, apply clusterroles, apply clusterrolebindings, apply configmaps, apply services, apply deployments"
 	for _, step := range []struct {
 		name   string
@@ -113,7 +118,9 @@ func TestRun(t *testing.T) {
 		{"first start, the API comes late", nil, on, all},
 		{"again", nil, on, ""},
 		{"other name servers", func() { setResolver("192.0.2.2") }, on, "apply configmaps"},
-		{"another service network", nil, Config{CoreDNS: true, ClusterDNS: "10.44.0.10"}, "delete services, apply services"},
+		{"name servers of the config", nil, own, "apply configmaps"},
+		{"those of the machine again", nil, on, "apply configmaps"},
+		{"another service network", nil, Config{CoreDNS: dns, ClusterDNS: "10.44.0.10"}, "delete services, apply services"},
 		{"turned off", nil, Config{}, "delete deployments, delete services, delete configmaps, " +
 			"delete clusterrolebindings, delete clusterroles, delete serviceaccounts"},
 		{"still off", nil, Config{}, ""},

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/template"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,7 +25,7 @@ var addons = []struct {
 	name    string // of manifests/NAME.yaml, and the value of labelAddon
 	enabled func(Config) bool
 }{
-	{"coredns", func(c Config) bool { return c.CoreDNS }},
+	{"coredns", func(c Config) bool { return c.CoreDNS.Enabled }},
 }
 
 // kind of the objects that add-ons consist of, in the order in which they are applied: what others refer to is first.
@@ -89,7 +90,7 @@ func render(v values) ([]*unstructured.Unstructured, error) {
 }
 
 func renderFile(path string, v values) ([]*unstructured.Unstructured, error) {
-	t, err := template.New("").Option("missingkey=error").ParseFS(manifests, path)
+	t, err := template.New("").Option("missingkey=error").Funcs(template.FuncMap{"indent": indent}).ParseFS(manifests, path)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +111,18 @@ func renderFile(path string, v values) ([]*unstructured.Unstructured, error) {
 			objects = append(objects, o)
 		}
 	}
+}
+
+// indent puts text into a block of YAML that is indented by this many spaces.
+func indent(spaces int, text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		if line = strings.TrimRight(line, " \t\r"); line != "" {
+			line = strings.Repeat(" ", spaces) + line
+		}
+		lines[i] = line
+	}
+	return strings.Join(lines, "\n")
 }
 
 // mark adds the label by which objects are found again, and the hash by which an unchanged one is known.

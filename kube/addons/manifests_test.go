@@ -14,13 +14,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/coracle-os/coracle/kube/control"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata")
 
 func testValues(resolvers ...string) values {
 	return values{
-		Config:    Config{CoreDNS: true, ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local"},
+		Config:    Config{CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local"},
 		Image:     "coracle.local/coredns:v1.15.0",
 		Resolvers: resolvers,
 	}
@@ -84,6 +86,13 @@ func corefile(t *testing.T, v values) string {
 }
 
 func TestCorefile(t *testing.T) {
+	full := testValues("192.0.2.1:5353")
+	full.CoreDNS = control.CoreDNS{
+		Enabled: true, CacheSeconds: 60,
+		Hosts:        map[string][]string{"printer.plant.example": {"192.0.2.9", "fd00::9"}, "gate.plant.example": {"192.0.2.10"}},
+		Domains:      map[string][]string{"plant.example": {"192.0.2.53", "192.0.2.54:5353"}},
+		ServerBlocks: "# our own\nlab.example {\n\ttemplate ANY ANY {\n\t\trcode NXDOMAIN\n\t}\n}\n",
+	}
 	for _, tc := range []struct {
 		name    string
 		values  values
@@ -91,6 +100,7 @@ func TestCorefile(t *testing.T) {
 	}{
 		{"resolvers", testValues("192.0.2.1", "fd00::1"), []string{".", "192.0.2.1", "fd00::1"}},
 		{"no resolver", testValues(), nil},
+		{"everything", full, []string{".", "192.0.2.1:5353"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			text := corefile(t, tc.values)
@@ -109,7 +119,8 @@ func TestCorefile(t *testing.T) {
 			}
 			// CoreDNS' own parser.
 			blocks, err := caddyfile.Parse("Corefile", strings.NewReader(text), nil)
-			if err != nil || len(blocks) != 1 {
+			blocksWanted := 1 + len(tc.values.CoreDNS.Domains) + strings.Count(tc.values.CoreDNS.ServerBlocks, "lab.example")
+			if err != nil || len(blocks) != blocksWanted {
 				t.Fatalf("%d server blocks, %v", len(blocks), err)
 			}
 			var forward []string

@@ -7,6 +7,8 @@ import (
 
 	srvconfig "github.com/containerd/containerd/v2/cmd/containerd/server/config"
 	"github.com/containerd/containerd/v2/version"
+
+	"github.com/coracle-os/coracle/kube/control"
 )
 
 func init() {
@@ -30,7 +32,8 @@ type Config struct {
 	SandboxImage string // required; the image of the container that holds a pod's namespaces; never pulled if imported
 	CNIBinDir    string // /opt/cni/bin
 	CNIConfDir   string // /etc/cni/net.d; watched, need not have a file in it yet
-	RegistryDir  string // one folder a registry host, each with a hosts.toml
+	RegistryDir  string // one folder a registry host, each with a hosts.toml; replaced at each start
+	Registries   control.Registries
 	Shim         string // path of containerd-shim-runc-v2; default: beside this program, or in PATH
 	Runc         string // path of runc; default: in PATH
 	LogLevel     string // of logrus, "warn" if empty; the log goes to stderr
@@ -95,10 +98,14 @@ func (c Config) server() *srvconfig.Config {
 }
 
 func (c Config) criImages() table {
+	registry := table{"config_path": c.RegistryDir}
+	if credentials := (registries{c.Registries}).credentials(); len(credentials) > 0 {
+		registry["configs"] = credentials
+	}
 	return table{
 		"snapshotter":   "overlayfs",
 		"pinned_images": table{"sandbox": c.SandboxImage},
-		"registry":      table{"config_path": c.RegistryDir},
+		"registry":      registry,
 		// Unpacked layers are on disk before metadata says that they are there: otherwise a power cut leaves an image
 		// with empty files that is never pulled again. Only the local pull can do it, not the transfer service.
 		"image_pull_with_sync_fs": true,

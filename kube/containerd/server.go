@@ -37,10 +37,11 @@ func Run(ctx context.Context, c Config) error {
 	if err := server.CreateTopLevelDirectories(config); err != nil {
 		return fmt.Errorf("containerd: create %s and %s: %w", c.Root, c.State, err)
 	}
-	for _, dir := range []string{filepath.Dir(c.Socket), c.RegistryDir} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("containerd: %w", err)
-		}
+	if err := os.MkdirAll(filepath.Dir(c.Socket), 0o755); err != nil {
+		return fmt.Errorf("containerd: %w", err)
+	}
+	if err := (registries{c.Registries}).write(c.RegistryDir); err != nil {
+		return fmt.Errorf("containerd: %w", err)
 	}
 	if err := network.MakeConfDir(c.CNIConfDir); err != nil {
 		return err

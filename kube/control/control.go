@@ -6,7 +6,7 @@ import "time"
 
 const (
 	RunDir       = "/run/coracle/kube"       // settings, socket, PID file; tmpfs
-	StateDir     = "/var/lib/coracle/kube"   // PKI, datastore
+	StateDir     = "/var/lib/coracle/kube"   // PKI, datastore, manifests that were fetched
 	SettingsPath = RunDir + "/settings.json" // mode 0600
 	SocketPath   = RunDir + "/control.sock"  // HTTP: GET /status, /healthz, /kubeconfig, /debug/pprof/
 	PIDPath      = RunDir + "/pid"           // decimal PID of the running kube
@@ -19,16 +19,20 @@ type Settings struct {
 	NodeIPs         []string          `json:"nodeIPs"`               // first is the primary; at most one of each family
 	ExtraSANs       []string          `json:"extraSANs,omitempty"`   // further names and addresses in the apiserver's certificate
 	APIPort         int               `json:"apiPort"`               // 6443
-	PodCIDR         string            `json:"podCIDR"`               // 10.42.0.0/16
-	ServiceCIDR     string            `json:"serviceCIDR"`           // 10.43.0.0/16
+	PodCIDR         string            `json:"podCIDR"`               // 10.42.0.0/16, or one of each family with a comma, IPv4 first
+	ServiceCIDR     string            `json:"serviceCIDR"`           // 10.43.0.0/16, likewise
 	ClusterDNS      string            `json:"clusterDNS"`            // 10.43.0.10
 	ClusterDomain   string            `json:"clusterDomain"`         // cluster.local
 	Datastore       Datastore         `json:"datastore"`             //
 	Flannel         Flannel           `json:"flannel"`               //
-	CoreDNS         bool              `json:"coreDNS"`               // deploy CoreDNS
+	CoreDNS         CoreDNS           `json:"coreDNS"`               //
 	NodeLabels      map[string]string `json:"nodeLabels,omitempty"`  //
 	NodeTaints      []string          `json:"nodeTaints,omitempty"`  // key=value:Effect
 	ImageDirs       []string          `json:"imageDirs"`             // folders of *.tar OCI images to import when absent
+	Registries      Registries        `json:"registries,omitzero"`   //
+	Proxy           Proxy             `json:"proxy,omitzero"`        //
+	ExtraArgs       ExtraArgs         `json:"extraArgs,omitempty"`   //
+	Manifests       []Manifest        `json:"manifests,omitempty"`   // in the order in which they are applied
 	ShutdownSeconds int               `json:"shutdownSeconds"`       // longest time for all pods to stop after SIGPWR
 	MemoryBytes     int64             `json:"memoryBytes,omitempty"` // RAM of the machine, for GC tuning; 0: read /proc/meminfo
 }
@@ -44,6 +48,57 @@ type Datastore struct {
 type Flannel struct {
 	Backend   string `json:"backend"`             // "vxlan", "host-gw" or "none" (another CNI is brought)
 	Interface string `json:"interface,omitempty"` // default: the one with the first node IP
+}
+
+// CoreDNS is the cluster's DNS. Name servers are addresses, or address:port.
+type CoreDNS struct {
+	Enabled      bool                `json:"enabled"`
+	Replicas     int                 `json:"replicas,omitempty"`     // 0: one
+	Upstream     []string            `json:"upstream,omitempty"`     // name servers for names outside the cluster; none: the machine's
+	CacheSeconds int                 `json:"cacheSeconds"`           // 0: answers are not kept
+	Hosts        map[string][]string `json:"hosts,omitempty"`        // name → addresses
+	Domains      map[string][]string `json:"domains,omitempty"`      // domain → name servers
+	ServerBlocks string              `json:"serverBlocks,omitempty"` // of a Corefile, checked
+}
+
+// Registries is where container images are pulled from.
+type Registries struct {
+	Mirrors map[string]Mirror       `json:"mirrors,omitempty"` // by the registry's host in names of images; "*": every other
+	Hosts   map[string]RegistryHost `json:"hosts,omitempty"`   // by HOST[:PORT] in addresses
+}
+
+// Mirror has the images of a registry.
+type Mirror struct {
+	Endpoints    []string `json:"endpoints"`              // URLs, in order
+	OverridePath bool     `json:"overridePath,omitempty"` // the URLs have the API's whole path
+	Fallback     bool     `json:"fallback,omitempty"`     // ask the registry itself in the end
+}
+
+// RegistryHost is how a registry or mirror is talked to.
+type RegistryHost struct {
+	Username   string `json:"username,omitempty"`
+	Password   string `json:"password,omitempty"`
+	Token      string `json:"token,omitempty"` // identity token (OAuth2 refresh token)
+	CA         string `json:"ca,omitempty"`    // PEM
+	SkipVerify bool   `json:"skipVerify,omitempty"`
+}
+
+// Proxy is the web proxy for connections that leave the cluster. Empty: none.
+type Proxy struct {
+	HTTP    string   `json:"http,omitempty"`    // URL, for http://
+	HTTPS   string   `json:"https,omitempty"`   // URL, for https://
+	NoProxy []string `json:"noProxy,omitempty"` // hosts, .domains, addresses and networks; kube adds the cluster's own
+}
+
+// ExtraArgs are arguments of upstream's components: component (package flags has the names) → flag without -- → value.
+type ExtraArgs map[string]map[string]string
+
+// Manifest is a set of objects that the cluster is to have.
+type Manifest struct {
+	Name    string `json:"name"`
+	Content string `json:"content,omitempty"` // YAML
+	URL     string `json:"url,omitempty"`     // of a YAML file, instead
+	SHA256  string `json:"sha256,omitempty"`  // of that file, hex; empty: any
 }
 
 // State of a component.
@@ -68,6 +123,7 @@ type Status struct {
 	NodeMessage string      `json:"nodeMessage,omitempty"` // why it is not Ready
 	PodsRunning int         `json:"podsRunning"`           // of this node
 	PodsTotal   int         `json:"podsTotal"`             //
+	Problems    []string    `json:"problems,omitempty"`    // what of the settings could not be done, or not yet; one sentence each
 	Stopping    bool        `json:"stopping"`
 }
 

@@ -20,6 +20,7 @@ import (
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 
+	"github.com/coracle-os/coracle/kube/flags"
 	"github.com/coracle-os/coracle/kube/openapi"
 	"github.com/coracle-os/coracle/kube/pki"
 )
@@ -31,7 +32,7 @@ func (c Config) RunAPIServer(ctx context.Context) error {
 		return err
 	}
 	server := options.NewServerRunOptions()
-	if err := parse("kube-apiserver", server.Flags(), c.apiServerFlags(authentication)); err != nil {
+	if err := c.parse(flags.APIServer, server.Flags(), c.apiServerFlags(authentication)); err != nil {
 		return err
 	}
 	// ":port" listens on IPv6 and IPv4 where the kernel has both, which no bind address does.
@@ -113,7 +114,7 @@ func narrowDefinitions(config *genericapiserver.RecommendedConfig, own common.Ge
 
 func (c Config) apiServerFlags(authentication string) []string {
 	s, p := c.Settings, c.PKI
-	flags := []string{
+	args := []string{
 		"--advertise-address=" + s.NodeIPs[0],
 		"--allow-privileged=true",
 		"--service-cluster-ip-range=" + s.ServiceCIDR,
@@ -162,9 +163,9 @@ func (c Config) apiServerFlags(authentication string) []string {
 		"--shutdown-watch-termination-grace-period=500ms",
 	}
 	if overrides := c.storageOverrides(); len(overrides) > 0 {
-		flags = append(flags, "--etcd-servers-overrides="+strings.Join(overrides, ","))
+		args = append(args, "--etcd-servers-overrides="+strings.Join(overrides, ","))
 	}
-	return flags
+	return args
 }
 
 // ephemeralResources are, for each value of control.Datastore.Ephemeral, the resources that are kept in memory.

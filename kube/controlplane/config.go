@@ -12,8 +12,13 @@ import (
 	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
 	logsapi "k8s.io/component-base/logs/api/v1"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 
 	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/flags"
 	"github.com/coracle-os/coracle/kube/pki"
 )
 
@@ -62,15 +67,37 @@ func featureGatesFlag() string {
 	return value
 }
 
-// parse reads args into the options behind a component's flag sets.
-func parse(component string, sets cliflag.NamedFlagSets, args []string) error {
-	flags := pflag.NewFlagSet(component, pflag.ContinueOnError)
-	flags.SetNormalizeFunc(cliflag.WordSepNormalizeFunc)
-	for _, set := range sets.FlagSets {
-		flags.AddFlagSet(set)
-	}
-	if err := flags.Parse(args); err != nil {
+// parse reads Coracle's arguments and those of the config into the options behind a component's flag sets.
+func (c Config) parse(component string, sets cliflag.NamedFlagSets, own []string) error {
+	if err := union(component, sets).Parse(flags.Merge(own, c.Settings.ExtraArgs[component])); err != nil {
 		return fmt.Errorf("flags of %s: %w", component, err)
 	}
 	return nil
+}
+
+// union is one flag set of many.
+func union(component string, sets cliflag.NamedFlagSets) *pflag.FlagSet {
+	all := pflag.NewFlagSet(component, pflag.ContinueOnError)
+	all.SetNormalizeFunc(cliflag.WordSepNormalizeFunc)
+	for _, set := range sets.FlagSets {
+		all.AddFlagSet(set)
+	}
+	return all
+}
+
+// FlagSet is a component's flag set, with upstream's defaults; nil: the component is not one of the control plane.
+func FlagSet(component string) (*pflag.FlagSet, error) {
+	switch component {
+	case flags.APIServer:
+		return union(component, apiserver.NewServerRunOptions().Flags()), nil
+	case flags.ControllerManager:
+		opts, err := controllermanager.NewKubeControllerManagerOptions()
+		if err != nil {
+			return nil, err
+		}
+		return union(component, opts.Flags(app.KnownControllers(), app.ControllersDisabledByDefault(), app.ControllerAliases())), nil
+	case flags.Scheduler:
+		return union(component, *scheduler.NewOptions().Flags), nil
+	}
+	return nil, nil
 }

@@ -6,6 +6,7 @@ import (
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
 
+	"github.com/coracle-os/coracle/kube/flags"
 	"github.com/coracle-os/coracle/kube/pki"
 )
 
@@ -16,7 +17,7 @@ func (c Config) RunControllerManager(ctx context.Context) error {
 		return err
 	}
 	controllers, disabled, aliases := app.KnownControllers(), app.ControllersDisabledByDefault(), app.ControllerAliases()
-	if err := parse("kube-controller-manager", opts.Flags(controllers, disabled, aliases), c.controllerManagerFlags()); err != nil {
+	if err := c.parse(flags.ControllerManager, opts.Flags(controllers, disabled, aliases), c.controllerManagerFlags()); err != nil {
 		return err
 	}
 	config, err := opts.Config(ctx, controllers, disabled, aliases)

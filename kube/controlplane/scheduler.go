@@ -6,13 +6,14 @@ import (
 	"k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 
+	"github.com/coracle-os/coracle/kube/flags"
 	"github.com/coracle-os/coracle/kube/pki"
 )
 
 // RunScheduler runs kube-scheduler until ctx is cancelled. The apiserver has to answer.
 func (c Config) RunScheduler(ctx context.Context) error {
 	opts := options.NewOptions()
-	if err := parse("kube-scheduler", *opts.Flags, c.schedulerFlags()); err != nil {
+	if err := c.parse(flags.Scheduler, *opts.Flags, c.schedulerFlags()); err != nil {
 		return err
 	}
 	config, scheduler, err := app.Setup(ctx, opts)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -104,10 +105,10 @@ func priorityClassSeeds() []seed {
 }
 
 // serviceCIDRSeeds is the network of Services as controller-manager leaves it.
-func serviceCIDRSeeds(cidr string) []seed {
+func serviceCIDRSeeds(cidrs string) []seed {
 	return []seed{{"servicecidrs", networkingv1.SchemeGroupVersion, "ServiceCIDR", &networkingv1.ServiceCIDR{
 		ObjectMeta: metav1.ObjectMeta{Name: defaultservicecidr.DefaultServiceCIDRName, Finalizers: []string{servicecidrs.ServiceCIDRProtectionFinalizer}},
-		Spec:       networkingv1.ServiceCIDRSpec{CIDRs: []string{cidr}},
+		Spec:       networkingv1.ServiceCIDRSpec{CIDRs: strings.Split(cidrs, ",")},
 		Status: networkingv1.ServiceCIDRStatus{Conditions: []metav1.Condition{{
 			Type: networkingv1.ServiceCIDRConditionReady, Status: metav1.ConditionTrue, LastTransitionTime: metav1.Now(),
 			Message: "Kubernetes Service CIDR is ready",

@@ -21,9 +21,10 @@ const (
 	vni       = 1    // flannel's default; the interface is flannel.1
 	vxlanPort = 8472 // UDP; the kernel's default, not IANA's 4789, as with every other flannel
 	overhead  = 50   // bytes that vxlan over IPv4 adds to a packet, as in flannel's backend
+	ipv6More  = 20   // bytes that it adds besides over IPv6, which flannel does not count
 
-	// defaultMTU is right for vxlan over Ethernet, until the interface is known.
-	defaultMTU = 1450
+	// ethernet is the MTU of an interface that is not known yet.
+	ethernet = 1500
 )
 
 // Config is what Run needs.
@@ -93,8 +94,11 @@ func families(cidrs []string) (v4, v6 string, err error) {
 
 // mtu of pods' interfaces, behind an external interface of this MTU.
 func (c Config) mtu(external int) int {
-	if c.Backend == VXLAN {
-		return external - overhead
+	switch {
+	case c.Backend != VXLAN:
+		return external
+	case strings.Contains(c.PodCIDR, ":"): // IPv6 pods of other nodes are reached over IPv6
+		return external - overhead - ipv6More
 	}
-	return external
+	return external - overhead
 }

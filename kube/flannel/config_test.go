@@ -91,3 +91,16 @@ func TestExternal(t *testing.T) {
 		})
 	}
 }
+
+func TestMTU(t *testing.T) {
+	for _, tc := range []struct {
+		backend, podCIDR string
+		want             int
+	}{
+		{VXLAN, "10.42.0.0/16", 1450}, {VXLAN, "10.42.0.0/16,fd42::/56", 1430}, {HostGW, "10.42.0.0/16,fd42::/56", 1500},
+	} {
+		if got := (Config{Backend: tc.backend, PodCIDR: tc.podCIDR}).mtu(1500); got != tc.want {
+			t.Errorf("%s, %s: %d, want %d", tc.backend, tc.podCIDR, got, tc.want)
+		}
+	}
+}

@@ -49,7 +49,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return nil // stopped while it waited
 	}
-	mtu := defaultMTU
+	mtu := c.mtu(ethernet)
 	if iface, err := c.external(conf); err == nil {
 		mtu = c.mtu(iface.Iface.MTU)
 	}
@@ -67,8 +67,12 @@ func Run(ctx context.Context, c Config) error {
 	}) {
 		return nil
 	}
-	if network.MTU() != mtu { // the interface came late; pods that start from now on get it right
-		if err := c.configureCNI(node.Spec.PodCIDRs, network.MTU()); err != nil {
+	external := network.MTU()
+	if c.Backend == VXLAN {
+		external += overhead
+	}
+	if c.mtu(external) != mtu { // the interface came late; pods that start from now on get it right
+		if err := c.configureCNI(node.Spec.PodCIDRs, c.mtu(external)); err != nil {
 			return err
 		}
 	}

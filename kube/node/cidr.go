@@ -2,9 +2,11 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,14 +15,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// podCIDRBits is the size of a node's network: upstream's --node-cidr-mask-size-ipv4.
-const podCIDRBits = 24
+// Sizes of a node's networks: upstream's --node-cidr-mask-size-ipv4 and -ipv6.
+const podCIDRBits, podCIDRBitsIPv6 = 24, 64
 
 // AssignPodCIDR gives the first node of a cluster the network that controller-manager would give it: the first. So flannel is
 // there and the node Ready before controller-manager has started, which otherwise finds a node that is not Ready, and looks
 // again after five seconds. controller-manager takes note of networks that nodes have, and gives all others.
 func (c Config) AssignPodCIDR(ctx context.Context, config *rest.Config, wait WaitForNode) error {
-	cidr, err := firstPodCIDR(c.Settings.PodCIDR)
+	cidrs, err := firstPodCIDRs(c.Settings.PodCIDR)
 	if err != nil {
 		return err
 	}
@@ -38,22 +40,33 @@ func (c Config) AssignPodCIDR(ctx context.Context, config *rest.Config, wait Wai
 	if len(nodes.Items) != 1 || nodes.Items[0].Spec.PodCIDR != "" {
 		return nil
 	}
-	patch := fmt.Appendf(nil, `{"spec":{"podCIDR":%q,"podCIDRs":[%q]}}`, cidr, cidr)
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"podCIDR": cidrs[0], "podCIDRs": cidrs}})
+	if err != nil {
+		return err
+	}
 	if _, err := client.CoreV1().Nodes().Patch(ctx, c.Settings.NodeName, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 		return fmt.Errorf("give the node its pod network: %w", err)
 	}
-	slog.Info("pod network assigned", "node", c.Settings.NodeName, "cidr", cidr)
+	slog.Info("pod network assigned", "node", c.Settings.NodeName, "cidrs", cidrs)
 	return nil
 }
 
-// firstPodCIDR is the network of the first node.
-func firstPodCIDR(cluster string) (string, error) {
-	network, err := netip.ParsePrefix(cluster)
-	if err != nil {
-		return "", fmt.Errorf("pod network: %w", err)
+// firstPodCIDRs are the networks of the first node, one of each of the cluster's.
+func firstPodCIDRs(cluster string) ([]string, error) {
+	var first []string
+	for text := range strings.SplitSeq(cluster, ",") {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("pod network: %w", err)
+		}
+		bits := podCIDRBits
+		if network.Addr().Is6() {
+			bits = podCIDRBitsIPv6
+		}
+		if network.Bits() > bits {
+			return nil, fmt.Errorf("pod network %s has no /%d for a node", text, bits)
+		}
+		first = append(first, netip.PrefixFrom(network.Masked().Addr(), bits).String())
 	}
-	if !network.Addr().Is4() || network.Bits() > podCIDRBits {
-		return "", fmt.Errorf("pod network %s has no /%d for a node", cluster, podCIDRBits)
-	}
-	return netip.PrefixFrom(network.Masked().Addr(), podCIDRBits).String(), nil
+	return first, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"k8s.io/kubernetes/pkg/kubelet"
 
 	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/flags"
 	"github.com/coracle-os/coracle/kube/pki"
 )
 
@@ -79,14 +81,19 @@ func (c Config) kubeletServer() (*options.KubeletServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	flags := options.NewKubeletFlags()
-	flags.KubeConfig = c.PKI.Kubeconfig(pki.Kubelet)
-	flags.HostnameOverride = c.Settings.NodeName
-	flags.NodeIP = strings.Join(c.Settings.NodeIPs, ",")
-	flags.RootDirectory = c.KubeletDir
-	flags.CertDirectory = filepath.Join(c.KubeletDir, "pki")
-	flags.NodeLabels = c.Settings.NodeLabels
-	return &options.KubeletServer{KubeletFlags: *flags, KubeletConfiguration: *configuration}, nil
+	own := options.NewKubeletFlags()
+	own.KubeConfig = c.PKI.Kubeconfig(pki.Kubelet)
+	own.HostnameOverride = c.Settings.NodeName
+	own.NodeIP = strings.Join(c.Settings.NodeIPs, ",")
+	own.RootDirectory = c.KubeletDir
+	own.CertDirectory = filepath.Join(c.KubeletDir, "pki")
+	own.NodeLabels = maps.Clone(c.Settings.NodeLabels)
+	if extra := c.Settings.ExtraArgs[flags.Kubelet]; len(extra) > 0 {
+		if err := kubeletFlagSet(own, configuration).Parse(flags.Merge(nil, extra)); err != nil {
+			return nil, fmt.Errorf("flags of the kubelet: %w", err)
+		}
+	}
+	return &options.KubeletServer{KubeletFlags: *own, KubeletConfiguration: *configuration}, nil
 }
 
 // setClients gives the kubelet clients whose connections pass the gate; otherwise it would make its own.

@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/component-base/cli/flag"
 	"k8s.io/kubernetes/cmd/kube-proxy/app"
 
+	"github.com/coracle-os/coracle/kube/flags"
 	"github.com/coracle-os/coracle/kube/pki"
 )
 
@@ -42,13 +41,11 @@ func (c Config) RunProxy(ctx context.Context, wait WaitForNode) error {
 // proxyOptions are upstream's, complete and valid.
 func (c Config) proxyOptions() (*app.Options, error) {
 	opts := app.NewOptions()
-	flags := pflag.NewFlagSet("kube-proxy", pflag.ContinueOnError)
-	flags.SetNormalizeFunc(flag.WordSepNormalizeFunc)
-	opts.AddFlags(flags)
-	if err := flags.Parse(c.proxyFlags()); err != nil {
+	set := proxyFlagSet(opts)
+	if err := set.Parse(flags.Merge(c.proxyFlags(), c.Settings.ExtraArgs[flags.KubeProxy])); err != nil {
 		return nil, fmt.Errorf("flags of kube-proxy: %w", err)
 	}
-	if err := opts.Complete(flags); err != nil {
+	if err := opts.Complete(set); err != nil {
 		return nil, err
 	}
 	return opts, opts.Validate()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,35 +12,55 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/kubernetes/pkg/util/taints"
 )
 
 // labelRole is the label from which kubectl shows a node's role and by which charts place their pods
 // (kubernetes.io/docs/reference/labels-annotations-taints). Its value is empty.
 const labelRole = "node-role.kubernetes.io/control-plane"
 
-// retryLabel is how long after a failure the label is tried again.
+// retryLabel is how long after a failure the labels are tried again.
 const retryLabel = 2 * time.Second
 
-// LabelRole marks this node as one of the control plane. The kubelet may not do it itself: NodeRestriction forbids it.
-func (c Config) LabelRole(ctx context.Context, config *rest.Config, wait WaitForNode) error {
+// LabelNode gives this node its role, and the labels and taints of the settings. The kubelet does that only when it registers a
+// node, and may not label it with a role at all: NodeRestriction forbids it.
+func (c Config) LabelNode(ctx context.Context, config *rest.Config, wait WaitForNode) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("client of the apiserver: %w", err)
 	}
+	wantedTaints, _, err := taints.ParseTaints(c.Settings.NodeTaints)
+	if err != nil {
+		return fmt.Errorf("node taints: %w", err)
+	}
+	wantedLabels := map[string]string{labelRole: ""}
+	maps.Copy(wantedLabels, c.Settings.NodeLabels)
 	if err := wait(ctx, func(*corev1.Node) bool { return true }); err != nil {
 		return err
 	}
-	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:""}}}`, labelRole)
 	for {
-		_, err := client.CoreV1().Nodes().Patch(ctx, c.Settings.NodeName, types.MergePatchType, patch, metav1.PatchOptions{})
+		err := labelOnce(ctx, client, c.Settings.NodeName, wantedLabels, wantedTaints)
 		if err == nil {
 			return nil
 		}
-		slog.Warn("cannot label the node with its role yet", "error", err)
+		slog.Warn("cannot label the node yet", "error", err)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(retryLabel):
 		}
 	}
+}
+
+func labelOnce(ctx context.Context, client kubernetes.Interface, name string, labels map[string]string, taints []corev1.Taint) error {
+	node, err := client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	patch, err := metadataPatch(node, labels, taints)
+	if err != nil || patch == nil {
+		return err
+	}
+	_, err = client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
 }

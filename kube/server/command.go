@@ -44,6 +44,9 @@ func Main(args []string) {
 	if err != nil {
 		exit.With(exit.InvalidSettings, err.Error())
 	}
+	if err := setProxy(settings); err != nil {
+		exit.With(exit.InvalidSettings, err.Error())
+	}
 	memory := settings.MemoryBytes
 	if memory == 0 {
 		if memory, err = machineMemory(); err != nil {
@@ -56,7 +59,9 @@ func Main(args []string) {
 		go controlplane.Warm()
 	}
 
-	s, err := New(settings, MachinePaths())
+	paths := MachinePaths()
+	paths.Containerd.Registries = settings.Registries
+	s, err := New(settings, paths)
 	if err != nil {
 		exit.With(exit.Failed, err.Error())
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/coracle-os/coracle/kube/containerd"
 	"github.com/coracle-os/coracle/kube/flannel"
 	"github.com/coracle-os/coracle/kube/images"
+	"github.com/coracle-os/coracle/kube/manifests"
 	"github.com/coracle-os/coracle/kube/network"
 	"github.com/coracle-os/coracle/kube/node"
 	"github.com/coracle-os/coracle/kube/status"
@@ -66,7 +68,7 @@ func (s *Server) Components() []component.Component {
 		list = append(list, c)
 	}
 	return append(list,
-		component.Component{Name: "node-role", After: []string{"kube-apiserver"}, Run: s.labelRole, OneShot: true, Optional: true},
+		component.Component{Name: "node-labels", After: []string{"kube-apiserver"}, Run: s.labelNode, OneShot: true, Optional: true},
 		component.Component{Name: "pod-cidr", Run: s.assignPodCIDR, OneShot: true, Optional: true},
 		component.Component{Name: "kube-proxy", After: []string{"kube-apiserver"}, Run: s.runProxy},
 		component.Component{Name: "flannel", Run: s.runFlannel(flannelReady.set), Ready: flannelReady.ready},
@@ -76,6 +78,7 @@ func (s *Server) Components() []component.Component {
 			Name: "images", After: []string{"small-images", "flannel"}, Run: s.importLater, OneShot: true, Optional: true,
 		},
 		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
+		s.manifests("addons"),
 		component.Component{Name: kubeletName, After: []string{"small-images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady, Live: node.KubeletReady},
 	)
 }
@@ -156,8 +159,8 @@ func (s *Server) runProxy(ctx context.Context) error {
 	return s.node.RunProxy(ctx, s.cluster.WaitForNode)
 }
 
-func (s *Server) labelRole(ctx context.Context) error {
-	return s.node.LabelRole(ctx, s.client, s.cluster.WaitForNode)
+func (s *Server) labelNode(ctx context.Context) error {
+	return s.node.LabelNode(ctx, s.client, s.cluster.WaitForNode)
 }
 
 func (s *Server) assignPodCIDR(ctx context.Context) error {
@@ -188,11 +191,25 @@ func (s *Server) runAddons(ready func()) func(context.Context) error {
 	}
 }
 
-// hasIPv6 reports whether pods get IPv6 addresses.
-func (s *Server) hasIPv6() bool {
-	ip, _, err := net.ParseCIDR(s.settings.PodCIDR)
-	return err == nil && ip.To4() == nil
+// manifests applies the config's manifests. Where there are none, what an earlier config had is removed, once there is time.
+func (s *Server) manifests(after string) component.Component {
+	var applied latch
+	return component.Component{
+		Name: "manifests", After: []string{after}, Ready: applied.ready, Optional: true,
+		Run: func(ctx context.Context) error {
+			if len(s.settings.Manifests) == 0 {
+				waitIdle(ctx, imagesLook, imagesLimit)
+			}
+			return manifests.Run(ctx, s.client, manifests.Config{
+				Manifests: s.settings.Manifests, CacheDir: s.paths.manifests(), Ready: applied.set,
+				Report: func(problems []string) { s.recorder.SetProblems("manifests", problems) },
+			})
+		},
+	}
 }
+
+// hasIPv6 reports whether pods get IPv6 addresses.
+func (s *Server) hasIPv6() bool { return strings.Contains(s.settings.PodCIDR, ":") }
 
 // nodeInterfaces are the interfaces that have the node's addresses.
 func (s *Server) nodeInterfaces() []string {

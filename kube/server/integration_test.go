@@ -33,6 +33,7 @@ import (
 
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/exit"
+	"github.com/coracle-os/coracle/kube/node"
 )
 
 // Upstream's components run once in a process, so the control plane of these tests is a child: this program again, with
@@ -57,6 +58,9 @@ func runChild(dir string) {
 	if err != nil {
 		exit.With(exit.InvalidSettings, err.Error())
 	}
+	if err := setProxy(settings); err != nil {
+		exit.With(exit.InvalidSettings, err.Error())
+	}
 	if settings.MemoryBytes > 0 {
 		gc := collectorFor(settings.MemoryBytes)
 		gc.apply()
@@ -66,7 +70,7 @@ func runChild(dir string) {
 	if err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
-	if err := s.Run(context.Background(), s.ControlPlane(), asked); err != nil {
+	if err := s.Run(context.Background(), append(s.ControlPlane(), s.manifests("kube-apiserver")), asked); err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
 	os.Exit(exit.Asked)
@@ -225,6 +229,50 @@ func writeSettings(t *testing.T, dir string) control.Settings {
 	settings := goodSettings()
 	settings.NodeIPs, settings.APIPort = []string{address(t)}, freePort(t)
 	settings.MemoryBytes = 512 * mebibyte
+	// Nothing in the cluster goes through a proxy: this one does not answer.
+	settings.Proxy = control.Proxy{HTTP: "http://127.0.0.1:1", HTTPS: "http://127.0.0.1:1"}
+	settings.ExtraArgs = control.ExtraArgs{
+		"kube-apiserver":          {"event-ttl": "2h", "feature-gates": "AllAlpha=false", "disable-admission-plugins": "PodNodeSelector"},
+		"kube-controller-manager": {"controllers": "-ttl-after-finished-controller", "node-monitor-grace-period": "60s"},
+		"kube-scheduler":          {"kube-api-qps": "100"},
+	}
+	settings.Manifests = []control.Manifest{{Name: "boats", Content: boats}}
+	saveSettings(t, dir, settings)
+	return settings
+}
+
+// boats is a custom resource before its definition, in a namespace of its own.
+const boats = `
+apiVersion: harbour.example/v1
+kind: Boat
+metadata: {name: currach, namespace: harbour}
+spec: {oars: 4}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: harbour}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.harbour.example}
+spec:
+  group: harbour.example
+  scope: Namespaced
+  names: {plural: boats, singular: boat, kind: Boat}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: crew}
+data: {captain: ahab}
+`
+
+func saveSettings(t *testing.T, dir string, settings control.Settings) {
+	t.Helper()
 	data, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +280,6 @@ func writeSettings(t *testing.T, dir string) control.Settings {
 	if err := os.WriteFile(filepath.Join(dir, "settings.json"), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return settings
 }
 
 func TestControlPlane(t *testing.T) {
@@ -251,12 +298,16 @@ func TestControlPlane(t *testing.T) {
 	})
 	t.Run("policy", func(t *testing.T) { testPolicyStatus(ctx, t, p) })
 	t.Run("openapi", func(t *testing.T) { testOpenAPI(ctx, t, p) })
+	t.Run("manifests", func(t *testing.T) { testManifests(ctx, t, p, true) })
+	t.Run("labels", func(t *testing.T) { testLabels(ctx, t, p) })
 	ca, err := os.ReadFile(filepath.Join(testPaths(dir).pkiState(), "cluster-ca.crt"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Run("datastore", func(t *testing.T) { testRows(t, testPaths(dir).database()) })
 
+	settings.Manifests[0].Content = strings.Join(strings.Split(boats, "---")[1:3], "---") // the ConfigMap is not wanted any more
+	saveSettings(t, dir, settings)
 	p.kill() // the first restart is after a crash, the second after a proper stop
 	for range 2 {
 		p = startPlane(t, dir)
@@ -265,6 +316,7 @@ func TestControlPlane(t *testing.T) {
 			t.Fatalf("secret after a restart: %v, %v", secret, err)
 		}
 		testSeed(ctx, t, p)
+		testManifests(ctx, t, p, false)
 		if now, err := os.ReadFile(filepath.Join(testPaths(dir).pkiState(), "cluster-ca.crt")); err != nil || !bytes.Equal(now, ca) {
 			t.Errorf("another CA after a restart (%v)", err)
 		}
@@ -357,7 +409,7 @@ func testSeed(ctx context.Context, t *testing.T, p *plane) {
 			t.Errorf("only %d %s", len(list.Items), resource.Resource)
 		}
 		for _, object := range list.Items {
-			if len(object.ManagedFields) > 0 && !slices.Contains([]string{"integration", "strict", "v1.sea.example"}, object.Name) {
+			if len(object.ManagedFields) > 0 && !slices.Contains([]string{"integration", "strict", "v1.sea.example", "harbour", "v1.harbour.example"}, object.Name) {
 				t.Errorf("%s %s was made or changed by %s", resource.Resource, object.Name, object.ManagedFields[0].Manager)
 			}
 		}
@@ -464,6 +516,113 @@ func testOpenAPI(ctx context.Context, t *testing.T, p *plane) {
 			}
 			return err
 		})
+	}
+}
+
+// testLabels: labels and taints of a node that is there already follow the config.
+func testLabels(ctx context.Context, t *testing.T, p *plane) {
+	t.Helper()
+	nodes := p.client.CoreV1().Nodes()
+	_, err := nodes.Create(ctx, &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: "shore", Labels: map[string]string{"theirs": "1"}},
+		Spec:       corev1.NodeSpec{Taints: []corev1.Taint{{Key: "theirs", Effect: corev1.TaintEffectNoSchedule}}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noWait := func(context.Context, func(*corev1.Node) bool) error { return nil }
+	for _, step := range []struct {
+		labels map[string]string
+		taints []string
+		want   string
+	}{
+		{map[string]string{"site": "a"}, []string{"edge=x:NoSchedule"}, "labels site=a theirs=1, taints edge=x theirs="},
+		{map[string]string{"site": "b"}, []string{"edge=y:NoSchedule"}, "labels site=b theirs=1, taints edge=y theirs="},
+		{nil, nil, "labels theirs=1, taints theirs="},
+	} {
+		c := node.Config{Settings: control.Settings{NodeName: "shore", NodeLabels: step.labels, NodeTaints: step.taints}}
+		for range 2 { // the second time there is nothing to do
+			if err := c.LabelNode(ctx, p.config, noWait); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := nodes.Get(ctx, "shore", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, role := found.Labels["node-role.kubernetes.io/control-plane"]; !role {
+			t.Errorf("no role in %v", found.Labels)
+		}
+		got := "labels"
+		for _, key := range []string{"site", "theirs"} {
+			if value, ok := found.Labels[key]; ok {
+				got += " " + key + "=" + value
+			}
+		}
+		got += ", taints"
+		slices.SortFunc(found.Spec.Taints, func(a, b corev1.Taint) int { return strings.Compare(a.Key, b.Key) })
+		for _, taint := range found.Spec.Taints {
+			if !strings.HasPrefix(taint.Key, "node.kubernetes.io/") { // the controllers' own
+				got += " " + taint.Key + "=" + taint.Value
+			}
+		}
+		if got != step.want {
+			t.Errorf("got %s, want %s", got, step.want)
+		}
+	}
+	if err := nodes.Delete(ctx, "shore", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDualStack: a new cluster of both families has both networks, and gives Services addresses of both.
+func TestDualStack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a control plane")
+	}
+	dir := t.TempDir()
+	settings := writeSettings(t, dir)
+	settings.PodCIDR, settings.ServiceCIDR = "10.42.0.0/16,fd42::/56", "10.43.0.0/16,fd43::/112"
+	settings.Manifests = nil
+	saveSettings(t, dir, settings)
+	p := startPlane(t, dir)
+	ctx := t.Context()
+	testSeed(ctx, t, p)
+	service, err := p.client.CoreV1().Services("default").Create(ctx, &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "both"},
+		Spec: corev1.ServiceSpec{
+			Ports:          []corev1.ServicePort{{Port: 80}},
+			IPFamilyPolicy: new(corev1.IPFamilyPolicyRequireDualStack),
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ips := service.Spec.ClusterIPs; len(ips) != 2 || !strings.HasPrefix(ips[0], "10.43.") || !strings.HasPrefix(ips[1], "fd43::") {
+		t.Errorf("addresses %v", ips)
+	}
+	p.stop()
+}
+
+// testManifests: the objects of the config are there, or are so no longer.
+func testManifests(ctx context.Context, t *testing.T, p *plane, wanted bool) {
+	t.Helper()
+	crew, err := p.client.CoreV1().ConfigMaps("default").Get(ctx, "crew", metav1.GetOptions{})
+	boat := p.client.Discovery().RESTClient().Get().AbsPath("/apis/harbour.example/v1/namespaces/harbour/boats/currach").Do(ctx).Error()
+	if !wanted {
+		if !apierrors.IsNotFound(err) || !apierrors.IsNotFound(boat) {
+			t.Errorf("objects that the config has no longer: %v, %v", err, boat)
+		}
+		if _, err := p.client.CoreV1().Namespaces().Get(ctx, "harbour", metav1.GetOptions{}); err != nil {
+			t.Errorf("one that it still has: %v", err)
+		}
+		return
+	}
+	if err != nil || crew.Data["captain"] != "ahab" || crew.Labels["coracle.dev/manifest"] != "boats" {
+		t.Errorf("config map %v, %v", crew, err)
+	}
+	if boat != nil {
+		t.Errorf("custom resource: %v", boat)
 	}
 }
 

@@ -41,7 +41,8 @@ func MachinePaths() Paths {
 }
 
 func (p Paths) database() string        { return filepath.Join(p.State, "db", "state.db") }
-func (p Paths) roles() string           { return filepath.Join(p.State, "roles") } // there once a cluster has lived for a minute
+func (p Paths) roles() string           { return filepath.Join(p.State, "roles") }     // there once a cluster has lived for a minute
+func (p Paths) manifests() string       { return filepath.Join(p.State, "manifests") } // that were fetched
 func (p Paths) pkiState() string        { return filepath.Join(p.State, "pki") }
 func (p Paths) pkiRun() string          { return filepath.Join(p.Run, "pki") }
 func (p Paths) datastoreSocket() string { return filepath.Join(p.Run, "datastore.sock") }

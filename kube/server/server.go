@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -111,7 +112,8 @@ func isFresh(paths Paths) (bool, error) {
 
 // openPKI translates the settings.
 func openPKI(settings control.Settings, paths Paths, fresh bool) (*pki.PKI, error) {
-	_, services, err := net.ParseCIDR(settings.ServiceCIDR)
+	first, _, _ := strings.Cut(settings.ServiceCIDR, ",") // the Service "kubernetes" has an address of the first family only
+	_, services, err := net.ParseCIDR(first)
 	if err != nil {
 		return nil, err
 	}

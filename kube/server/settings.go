@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/kubernetes/pkg/util/taints"
+	netutils "k8s.io/utils/net"
 
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/flannel"
@@ -79,18 +80,26 @@ func validate(s control.Settings) error {
 	if s.APIPort < 1 || s.APIPort > 65535 {
 		report("apiPort", "%d is not a port", s.APIPort)
 	}
-	_, pods, podsErr := net.ParseCIDR(s.PodCIDR)
-	if podsErr != nil {
-		report("podCIDR", "%q is not a network such as 10.42.0.0/16", s.PodCIDR)
+	pods, podsErr := netutils.ParseCIDRs(strings.Split(s.PodCIDR, ","))
+	if podsErr != nil || !families(pods) {
+		report("podCIDR", "%q is not a network such as 10.42.0.0/16, or one of each family with a comma", s.PodCIDR)
 	}
-	_, services, servicesErr := net.ParseCIDR(s.ServiceCIDR)
-	if servicesErr != nil {
-		report("serviceCIDR", "%q is not a network such as 10.43.0.0/16", s.ServiceCIDR)
+	services, servicesErr := netutils.ParseCIDRs(strings.Split(s.ServiceCIDR, ","))
+	if servicesErr != nil || !families(services) {
+		report("serviceCIDR", "%q is not a network such as 10.43.0.0/16, or one of each family with a comma", s.ServiceCIDR)
 	}
-	if podsErr == nil && servicesErr == nil && (pods.Contains(services.IP) || services.Contains(pods.IP)) {
-		report("serviceCIDR", "%s overlaps podCIDR %s", services, pods)
+	if podsErr == nil && servicesErr == nil && len(pods) != len(services) {
+		report("serviceCIDR", "%s is not of the address families of podCIDR %s", s.ServiceCIDR, s.PodCIDR)
 	}
-	if dns := net.ParseIP(s.ClusterDNS); dns == nil || servicesErr == nil && !services.Contains(dns) {
+	for _, p := range pods {
+		for _, q := range services {
+			if p.Contains(q.IP) || q.Contains(p.IP) {
+				report("serviceCIDR", "%s overlaps podCIDR %s", q, p)
+			}
+		}
+	}
+	dns := net.ParseIP(s.ClusterDNS)
+	if !slices.ContainsFunc(services, func(n *net.IPNet) bool { return n.Contains(dns) }) {
 		report("clusterDNS", "%q is not an address in serviceCIDR", s.ClusterDNS)
 	}
 	for _, problem := range validation.IsDNS1123Subdomain(s.ClusterDomain) {
@@ -109,8 +118,30 @@ func validate(s control.Settings) error {
 			report("nodeLabels", "%s=%s: %s", key, value, problem)
 		}
 	}
+	names := map[string]bool{}
+	for i, m := range s.Manifests {
+		for _, problem := range validation.IsDNS1123Subdomain(m.Name) {
+			report(fmt.Sprintf("manifests[%d].name", i), "%q: %s", m.Name, problem)
+		}
+		if names[m.Name] {
+			report(fmt.Sprintf("manifests[%d].name", i), "%q is in the list already", m.Name)
+		}
+		names[m.Name] = true
+	}
+	problems = append(problems, checkExtraArgs(s.ExtraArgs)...)
 	if s.ShutdownSeconds < 0 {
 		report("shutdownSeconds", "%d is negative", s.ShutdownSeconds)
 	}
 	return errors.Join(problems...)
+}
+
+// families is whether there is one network, or an IPv4 and an IPv6 network in this order.
+func families(networks []*net.IPNet) bool {
+	switch len(networks) {
+	case 1:
+		return true
+	case 2:
+		return !netutils.IsIPv6CIDR(networks[0]) && netutils.IsIPv6CIDR(networks[1])
+	}
+	return false
 }

@@ -14,7 +14,7 @@ func goodSettings() control.Settings {
 		Role: "server", NodeName: "edge-1", NodeIPs: []string{"192.0.2.7"}, APIPort: 6443,
 		PodCIDR: "10.42.0.0/16", ServiceCIDR: "10.43.0.0/16", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
 		Datastore: control.Datastore{Kind: "sqlite", Ephemeral: []string{"leases", "events"}},
-		Flannel:   control.Flannel{Backend: "vxlan"}, CoreDNS: true, ShutdownSeconds: 40,
+		Flannel:   control.Flannel{Backend: "vxlan"}, CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, ShutdownSeconds: 40,
 	}
 }
 
@@ -35,8 +35,19 @@ func TestParseSettings(t *testing.T) {
 		"bad address":   {func(f map[string]any) { f["nodeIPs"] = []string{"192.0.2"} }, "nodeIPs"},
 		"port":          {func(f map[string]any) { f["apiPort"] = 0 }, "apiPort"},
 		"overlap":       {func(f map[string]any) { f["podCIDR"] = "10.0.0.0/8" }, "overlaps"},
-		"DNS outside":   {func(f map[string]any) { f["clusterDNS"] = "10.44.0.10" }, "clusterDNS"},
-		"datastore":     {func(f map[string]any) { f["datastore"] = map[string]any{"kind": "floppy"} }, "datastore.kind"},
+		"dual stack": {func(f map[string]any) {
+			f["podCIDR"], f["serviceCIDR"] = "10.42.0.0/16,fd42::/56", "10.43.0.0/16,fd43::/112"
+		}, ""},
+		"one dual stack":  {func(f map[string]any) { f["podCIDR"] = "10.42.0.0/16,fd42::/56" }, "families of podCIDR"},
+		"two of a family": {func(f map[string]any) { f["podCIDR"] = "10.42.0.0/16,10.44.0.0/16" }, "one of each family"},
+		"manifest name": {func(f map[string]any) {
+			f["manifests"] = []map[string]string{{"name": "a"}, {"name": "a"}, {"name": "../b"}}
+		}, `manifests[2].name: "../b"`},
+		"extra argument": {func(f map[string]any) {
+			f["extraArgs"] = map[string]map[string]string{"kubelet": {"max-pods": "many"}}
+		}, "extraArgs of kubelet"},
+		"DNS outside": {func(f map[string]any) { f["clusterDNS"] = "10.44.0.10" }, "clusterDNS"},
+		"datastore":   {func(f map[string]any) { f["datastore"] = map[string]any{"kind": "floppy"} }, "datastore.kind"},
 		"ephemeral": {func(f map[string]any) {
 			f["datastore"] = map[string]any{"kind": "sqlite", "ephemeral": []string{"pods"}}
 		}, "datastore.ephemeral"},

@@ -3,7 +3,9 @@
 package status
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ type Recorder struct {
 
 	mu         sync.Mutex
 	components []control.Component // in start order
+	problems   map[string][]string // by who found them
 	apiReady   bool
 	stopping   bool
 }
@@ -40,6 +43,16 @@ func (r *Recorder) Set(name string, state control.State, err error) {
 	r.components = append(r.components, c)
 }
 
+// SetProblems records what of the settings a part of the process could not do; nil: nothing.
+func (r *Recorder) SetProblems(part string, problems []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.problems == nil {
+		r.problems = map[string][]string{}
+	}
+	r.problems[part] = problems
+}
+
 // SetAPIReady records whether the apiserver says that it is ready.
 func (r *Recorder) SetAPIReady(ready bool) {
 	r.mu.Lock()
@@ -58,10 +71,15 @@ func (r *Recorder) SetStopping() {
 func (r *Recorder) status() control.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var problems []string
+	for _, part := range slices.Sorted(maps.Keys(r.problems)) {
+		problems = append(problems, r.problems[part]...)
+	}
 	return control.Status{
 		PID:        os.Getpid(),
 		Components: append([]control.Component(nil), r.components...),
 		APIReady:   r.apiReady,
+		Problems:   problems,
 		Stopping:   r.stopping,
 	}
 }

@@ -154,3 +154,16 @@ func TestPods(t *testing.T) {
 		}
 	}
 }
+
+func TestProblems(t *testing.T) {
+	r := NewRecorder()
+	r.SetProblems("b", []string{"3"})
+	r.SetProblems("a", []string{"1", "2"})
+	if got := strings.Join(r.status().Problems, " "); got != "1 2 3" {
+		t.Errorf("problems %q", got)
+	}
+	r.SetProblems("a", nil)
+	if got := strings.Join(r.status().Problems, " "); got != "3" {
+		t.Errorf("problems %q after those of a were solved", got)
+	}
+}

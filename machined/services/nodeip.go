@@ -61,7 +61,8 @@ func madeByKubernetes(name string) bool {
 type NodeIP struct {
 	Cluster types.Cluster
 
-	Current netip.Addr // the node has; set it to what a running kube was told
+	Current     netip.Addr // the node has; set it to what a running kube was told
+	CurrentIPv6 netip.Addr // likewise, beside it; not valid: none
 
 	lostAt time.Time // when the network no longer had Current; zero: it has it
 }
@@ -102,4 +103,31 @@ func (n *NodeIP) Choose(addresses []Address, now, started time.Time) (ip netip.A
 		n.Current, n.lostAt = fallback, time.Time{}
 	}
 	return n.Current, time.Time{}
+}
+
+// IPv6 returns the node's second address, in a cluster of both families: a global one of the interface that has the first; not
+// valid: there is none. It comes a moment after the first, so at the start it is worth waiting for, until at the latest; zero: no
+// longer. One that is gone without another in its place is kept: to change it restarts kube. Call it after Choose.
+func (n *NodeIP) IPv6(addresses []Address, now, started time.Time) (ip netip.Addr, until time.Time) {
+	if !n.Cluster.PodCIDR.IPv6().IsValid() {
+		return netip.Addr{}, time.Time{}
+	}
+	first := slices.IndexFunc(addresses, func(a Address) bool { return a.Addr == n.Current })
+	if first < 0 {
+		return n.CurrentIPv6, time.Time{}
+	}
+	var candidates []netip.Addr
+	for _, a := range addresses {
+		if a.Interface == addresses[first].Interface && a.Addr.Is6() && a.Addr.IsGlobalUnicast() &&
+			!n.Cluster.PodCIDR.Contains(a.Addr) && !n.Cluster.ServiceCIDR.Contains(a.Addr) {
+			candidates = append(candidates, a.Addr)
+		}
+	}
+	if len(candidates) > 0 && !slices.Contains(candidates, n.CurrentIPv6) {
+		n.CurrentIPv6 = candidates[0]
+	}
+	if grace := started.Add(addressGrace); !n.CurrentIPv6.IsValid() && now.Before(grace) {
+		return netip.Addr{}, grace
+	}
+	return n.CurrentIPv6, time.Time{}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/flags"
 	"github.com/coracle-os/coracle/machined/config/types"
 )
 
@@ -20,7 +21,8 @@ const (
 type Node struct {
 	Name        string
 	IP          netip.Addr
-	MediaImages string // folder of images on the attached volume; empty: none
+	IPv6        netip.Addr // beside an IPv4 address, in a cluster of both families; not valid: none
+	MediaImages string     // folder of images on the attached volume; empty: none
 	MemoryBytes int64
 }
 
@@ -34,24 +36,92 @@ func Settings(c types.MachineConfig, n Node) control.Settings {
 		APIPort:       apiPort,
 		PodCIDR:       c.Cluster.PodCIDR.String(),
 		ServiceCIDR:   c.Cluster.ServiceCIDR.String(),
-		ClusterDNS:    nth(c.Cluster.ServiceCIDR, clusterDNS).String(),
+		ClusterDNS:    nth(c.Cluster.ServiceCIDR.IPv4(), clusterDNS).String(),
 		ClusterDomain: c.Cluster.Domain,
 		Datastore: control.Datastore{
 			Kind:      c.Cluster.Datastore.Kind,
 			Ephemeral: c.Cluster.Datastore.Ephemeral,
 		},
 		Flannel:         control.Flannel{Backend: c.Cluster.Flannel.Backend},
-		CoreDNS:         c.Cluster.Addons.CoreDNS.Enabled,
+		CoreDNS:         coreDNS(c.Cluster.Addons.CoreDNS),
 		NodeLabels:      c.Machine.Labels,
 		NodeTaints:      c.Machine.Taints,
 		ImageDirs:       []string{imageDir},
+		Registries:      registries(c.Machine.Registries),
+		Proxy:           control.Proxy(c.Machine.Network.Proxy),
+		ExtraArgs:       extraArgs(c.Cluster),
+		Manifests:       manifests(c.Cluster.Manifests),
 		ShutdownSeconds: shutdownSeconds,
 		MemoryBytes:     n.MemoryBytes,
+	}
+	if n.IPv6.IsValid() {
+		s.NodeIPs = append(s.NodeIPs, n.IPv6.String())
 	}
 	if n.MediaImages != "" {
 		s.ImageDirs = append(s.ImageDirs, n.MediaImages)
 	}
 	return s
+}
+
+func coreDNS(c types.CoreDNS) control.CoreDNS {
+	d := control.CoreDNS{
+		Enabled: c.Enabled, Replicas: c.Replicas, Upstream: c.Upstream, CacheSeconds: c.CacheSeconds,
+		Domains: c.Domains, ServerBlocks: c.ServerBlocks,
+	}
+	for name, addresses := range c.Hosts {
+		if d.Hosts == nil {
+			d.Hosts = map[string][]string{}
+		}
+		for _, a := range addresses {
+			d.Hosts[name] = append(d.Hosts[name], a.String())
+		}
+	}
+	return d
+}
+
+func registries(c types.Registries) control.Registries {
+	var r control.Registries
+	for host, m := range c.Mirrors {
+		if r.Mirrors == nil {
+			r.Mirrors = map[string]control.Mirror{}
+		}
+		r.Mirrors[host] = control.Mirror(m)
+	}
+	for host, h := range c.Hosts {
+		if r.Hosts == nil {
+			r.Hosts = map[string]control.RegistryHost{}
+		}
+		r.Hosts[host] = control.RegistryHost(h)
+	}
+	return r
+}
+
+func extraArgs(c types.Cluster) control.ExtraArgs {
+	var all control.ExtraArgs
+	for component, args := range map[string]map[string]string{
+		flags.APIServer:         c.APIServer.ExtraArgs,
+		flags.ControllerManager: c.ControllerManager.ExtraArgs,
+		flags.Scheduler:         c.Scheduler.ExtraArgs,
+		flags.Kubelet:           c.Kubelet.ExtraArgs,
+		flags.KubeProxy:         c.KubeProxy.ExtraArgs,
+	} {
+		if len(args) == 0 {
+			continue
+		}
+		if all == nil {
+			all = control.ExtraArgs{}
+		}
+		all[component] = args
+	}
+	return all
+}
+
+func manifests(list []types.Manifest) []control.Manifest {
+	var all []control.Manifest
+	for _, m := range list {
+		all = append(all, control.Manifest(m))
+	}
+	return all
 }
 
 // nth is the address n places after the network's own.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -49,6 +50,7 @@ type Supervisor struct {
 	wanted  []byte // JSON of control.Settings; nil: do not run
 	ahead   ahead
 	changed chan struct{}
+	again   chan struct{} // a signal to restart kube as it is
 
 	stopping chan struct{} // closed to shut down
 	stopped  chan struct{} // closed when Run has returned
@@ -73,7 +75,7 @@ func NewSupervisor(program Program, settingsPath string, store *state.Store, log
 			found, _ := orNil(p, nil)
 			return found
 		},
-		changed: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
+		changed: make(chan struct{}, 1), again: make(chan struct{}, 1), stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
 
@@ -132,7 +134,7 @@ func (s *Supervisor) Run(ctx context.Context) {
 		case left:
 			return
 		case restart:
-			s.Log.Warn("kube is restarted with new settings")
+			s.Log.Warn("kube is restarted")
 			s.stop(proc, toRestart)
 		case shutdown:
 			s.phase(state.Stopping)
@@ -227,7 +229,7 @@ type outcome int
 
 const (
 	exited   outcome = iota // it ended by itself
-	restart                 // it must be restarted: other settings are wanted
+	restart                 // it must be restarted: other settings are wanted, or somebody asked
 	shutdown                // the machine goes down
 	left                    // machined ends, kube goes on
 )
@@ -249,10 +251,24 @@ func (s *Supervisor) watch(ctx context.Context, proc process) outcome {
 			if wanted := s.want(); wanted != nil && (err != nil || !bytes.Equal(running, wanted)) {
 				return restart
 			}
+		case <-s.again:
+			return restart
 		case <-tick.C:
 			s.Beat()
 		}
 	}
+}
+
+// Restart starts kube again as it is; pods keep running.
+func (s *Supervisor) Restart() error {
+	if m, _ := s.Store.Get(); m.Kube.PID == 0 || s.want() == nil {
+		return errors.New("Kubernetes does not run, so it cannot be restarted; the status says what it waits for")
+	}
+	select {
+	case s.again <- struct{}{}:
+	default: // asked already
+	}
+	return nil
 }
 
 // wait returns true when settings changed or, with a timer, it fired; false when kube is not to run any more.

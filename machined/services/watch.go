@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,10 +15,14 @@ import (
 const (
 	conditionComponent = "kube.component"
 	conditionNotReady  = "kube.not-ready"
+	conditionProblems  = "kube.problems"
 
 	// How often kube is asked.
 	pollStarting = 500 * time.Millisecond // while a person waits
 	pollReady    = 5 * time.Second
+
+	// maxProblems is how many problems of kube are shown at once.
+	maxProblems = 3
 
 	// slowAfter is when a node that is not Ready is a problem: the slowest machine that is known to work takes half of it.
 	slowAfter = 5 * time.Minute
@@ -98,6 +103,8 @@ func (w *Watcher) observe(kube state.Kube, s *control.Status, now time.Time) {
 	}
 	failed := failedComponents(s)
 	w.Store.Put(failed != "", state.Condition{ID: conditionComponent, Severity: state.Error, Message: failed, Hint: "Kubernetes is started again by itself; its log says more (GetLogs, service kube)"})
+	problems := problemsOf(s)
+	w.Store.Put(problems != "", state.Condition{ID: conditionProblems, Severity: state.Warning, Message: problems, Hint: "Kubernetes tries again by itself; correct the cluster section of the config if it is wrong"})
 	slow := kube.PID != 0 && phase == state.Starting && !w.notReadySince.IsZero() && now.Sub(w.notReadySince) > slowAfter
 	w.Store.Put(slow, state.Condition{ID: conditionNotReady, Severity: state.Warning, Message: notReady(s), Hint: "the log of Kubernetes says more (GetLogs, service kube)"})
 }
@@ -114,6 +121,18 @@ func failedComponents(s *control.Status) string {
 		}
 	}
 	return strings.Join(failed, "; ")
+}
+
+// problemsOf says what of the config Kubernetes could not do; empty: nothing.
+func problemsOf(s *control.Status) string {
+	if s == nil {
+		return ""
+	}
+	list := s.Problems
+	if more := len(list) - maxProblems; more > 0 {
+		list = append(slices.Clone(list[:maxProblems]), fmt.Sprintf("and %d more, in its log", more))
+	}
+	return strings.Join(list, "; ")
 }
 
 // notReady says what a node that is not Ready waits for.

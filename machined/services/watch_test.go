@@ -31,6 +31,7 @@ func TestObserve(t *testing.T) {
 		"not ready for long": {state.Starting, 7, &control.Status{APIReady: true, NodeMessage: "no CNI"}, 6 * time.Minute, state.Starting, "kube.not-ready", "api-ready"},
 		"not running":        {state.Waiting, 0, nil, 6 * time.Minute, state.Waiting, "", ""},
 		"stopping":           {state.Stopping, 7, ready, 0, state.Stopping, "", "api-ready node-ready"},
+		"problems":           {state.Starting, 7, &control.Status{APIReady: true, NodeReady: true, Problems: []string{"manifest a: no"}}, 0, state.Ready, "kube.problems", "api-ready node-ready"},
 		"a component failed": {state.Starting, 7, &control.Status{Components: []control.Component{{Name: "flannel", State: control.Failed, Error: "no vxlan"}}}, 0, state.Starting, "kube.component", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,5 +73,14 @@ func TestControl(t *testing.T) {
 	}
 	if _, err := c.Kubeconfig(t.Context()); err == nil || !strings.Contains(err.Error(), "not yet") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestProblemsOf(t *testing.T) {
+	if got := problemsOf(nil) + problemsOf(&control.Status{}); got != "" {
+		t.Errorf("got %q", got)
+	}
+	if got := problemsOf(&control.Status{Problems: []string{"a", "b", "c", "d", "e"}}); got != "a; b; c; and 2 more, in its log" {
+		t.Errorf("got %q", got)
 	}
 }
