@@ -1,225 +1,205 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/coracle-os/coracle/images/release"
-	"github.com/coracle-os/coracle/machined/api"
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/coracle-os/coracle/machined/api/client"
-	"github.com/coracle-os/coracle/machined/api/wire"
+	"github.com/coracle-os/coracle/machined/api/machinepb"
+	"github.com/coracle-os/coracle/machined/api/machinepb/machinepbconnect"
+	"github.com/coracle-os/coracle/machined/apply"
 	"github.com/coracle-os/coracle/machined/config/types"
 	"github.com/coracle-os/coracle/machined/keys"
 	"github.com/coracle-os/coracle/machined/state"
 )
 
-type machine struct {
-	server      *api.Server
-	address     string
-	fingerprint string
-	power       atomic.Value // last message and by whom
-}
-
-// start serves the API of a machine on loopback.
-func start(t *testing.T) *machine {
-	t.Helper()
-	m := &machine{}
-	m.server = &api.Server{
-		Log: slog.New(slog.DiscardHandler),
-		Backend: api.Backend{
-			Store:      state.NewStore(state.Machine{Name: "pi"}),
-			Release:    release.Release{Version: "0.1.0", Kubernetes: "v1.37.2"},
-			Kubeconfig: func(context.Context) ([]byte, error) { return []byte("apiVersion: v1\n"), nil },
-			Power:      func(message, by string) error { m.power.Store(message + " by " + by); return nil },
-			Logs: map[string]api.LogSource{"kube": func(ctx context.Context, w io.Writer, tail int64, follow bool) error {
-				fmt.Fprintf(w, "tail %d\n", tail)
-				for i := 0; follow; i++ {
-					if _, err := fmt.Fprintf(w, "line %d\n", i); err != nil {
-						return err
-					}
-					select {
-					case <-ctx.Done():
-						return nil
-					case <-time.After(10 * time.Millisecond):
-					}
-				}
-				return nil
-			}},
-		},
-	}
-	private := generate(t)
-	certificate, err := keys.Certificate(private, "pi")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.address, m.fingerprint = listener.Addr().String(), keys.Public(private).Fingerprint()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error)
-	go func() { ended <- m.server.Serve(ctx, listener, certificate) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-	})
-	return m
-}
-
-func generate(t *testing.T) ed25519.PrivateKey {
-	t.Helper()
-	private, err := keys.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return private
-}
-
-func (m *machine) client(t *testing.T, key ed25519.PrivateKey) *client.Client {
-	t.Helper()
-	c, err := client.New(client.Options{Address: m.address, Key: key, Fingerprint: m.fingerprint})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
-
-// calls calls each method and returns the code of its error, "ok" if there was none.
-func calls(t *testing.T, c *client.Client) map[string]string {
-	t.Helper()
-	got := map[string]string{}
-	note := func(name string, err error) {
-		var failure *wire.Error
-		switch {
-		case err == nil:
-			got[name] = "ok"
-		case errors.As(err, &failure):
-			got[name] = string(failure.Code)
-		default:
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	ctx := t.Context()
-	_, err := c.Version(ctx)
-	note("GetVersion", err)
-	_, err = c.Status(ctx)
-	note("GetStatus", err)
-	logs, err := c.Logs(ctx, wire.LogsRequest{Service: "kube"})
-	note("GetLogs", err)
-	if err == nil {
-		logs.Close()
-	}
-	_, err = c.Kubeconfig(ctx)
-	note("GetKubeconfig", err)
-	note("Reboot", c.Reboot(ctx))
-	note("Shutdown", c.Shutdown(ctx))
-	return got
-}
-
-func TestRoles(t *testing.T) {
+// TestProtocols: the same handlers answer Connect, gRPC and gRPC-Web, over HTTP/2.
+func TestProtocols(t *testing.T) {
 	m := start(t)
-	admin, operator, reader := generate(t), generate(t), generate(t)
-	m.server.Allow([]types.Key{
-		{Name: "anna", Role: types.Admin, Key: keys.Public(admin)},
-		{Name: "otto", Role: types.Operator, Key: keys.Public(operator)},
-		{Name: "rita", Role: types.Reader, Key: keys.Public(reader)},
-	}, true)
-	const ok, denied, unknown = "ok", "permission_denied", "unauthenticated"
-	for name, tc := range map[string]struct {
-		key  ed25519.PrivateKey
-		want [6]string // version, status, logs, kubeconfig, reboot, shutdown
-	}{
-		"admin":    {admin, [6]string{ok, ok, ok, ok, ok, ok}},
-		"operator": {operator, [6]string{ok, ok, ok, denied, ok, ok}},
-		"reader":   {reader, [6]string{ok, ok, ok, denied, denied, denied}},
-		"stranger": {generate(t), [6]string{ok, unknown, unknown, unknown, unknown, unknown}},
-		"no key":   {nil, [6]string{ok, unknown, unknown, unknown, unknown, unknown}},
-	} {
+	key := m.allow(t)[types.Reader]
+	for name, option := range map[string]connect.ClientOption{"connect": connect.WithClientOptions(), "json": connect.WithProtoJSON(), "grpc": connect.WithGRPC(), "grpc-web": connect.WithGRPCWeb()} {
 		t.Run(name, func(t *testing.T) {
-			got := calls(t, m.client(t, tc.key))
-			for i, method := range []string{"GetVersion", "GetStatus", "GetLogs", "GetKubeconfig", "Reboot", "Shutdown"} {
-				if got[method] != tc.want[i] {
-					t.Errorf("%s: %s, want %s", method, got[method], tc.want[i])
-				}
+			h := &http.Client{Transport: &http.Transport{TLSClientConfig: tlsConfig(t, key), ForceAttemptHTTP2: true}}
+			defer h.CloseIdleConnections()
+			c := machinepbconnect.NewMachineServiceClient(h, "https://"+m.address, option)
+			if s, err := c.GetStatus(t.Context(), connect.NewRequest(&machinepb.GetStatusRequest{})); err != nil || s.Msg.Status.Name != "pi" {
+				t.Errorf("%v, %v", s, err)
+			}
+			_, err := c.Reboot(t.Context(), connect.NewRequest(&machinepb.RebootRequest{}))
+			if code(err) != "permission_denied" {
+				t.Errorf("reboot: %v", err)
+			}
+			stream, err := c.GetLogs(t.Context(), connect.NewRequest(&machinepb.GetLogsRequest{Service: "kube", TailLines: 1}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stream.Close()
+			if got, err := receive(stream, (*machinepb.GetLogsResponse).GetData, 1<<20); got != "three\n" || err != nil {
+				t.Errorf("%q, %v", got, err)
 			}
 		})
 	}
-	m.client(t, operator).Shutdown(t.Context())
-	if got := m.power.Load(); got != "poweroff by otto" {
-		t.Errorf("power: %v", got)
-	}
 }
 
-func TestAKeyThatIsTakenAwayIsRefusedAtOnce(t *testing.T) {
+// TestCurl: every method, streams too, answers JSON with JSON over HTTP/1.1.
+func TestCurl(t *testing.T) {
 	m := start(t)
-	key := generate(t)
-	m.server.Allow([]types.Key{{Name: "a", Role: types.Reader, Key: keys.Public(key)}}, true)
-	c := m.client(t, key)
-	if _, err := c.Status(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	m.server.Allow(nil, true)
-	if _, err := c.Status(t.Context()); err == nil {
-		t.Error("it still works, on the connection that is open")
-	}
-}
-
-func TestWithoutConfigAnybodySeesTheStatus(t *testing.T) {
-	m := start(t)
-	m.server.Allow(nil, false)
-	got := calls(t, m.client(t, nil))
-	for method, want := range map[string]string{"GetStatus": "ok", "GetKubeconfig": "unauthenticated", "Reboot": "unauthenticated", "GetLogs": "unauthenticated"} {
-		if got[method] != want {
-			t.Errorf("%s: %s, want %s", method, got[method], want)
-		}
+	m.logs <- "more\n"
+	close(m.logs)
+	c := plain(t, m.allow(t)[types.Reader])
+	for name, tc := range map[string]struct {
+		method, body string
+		status       int
+		want         string
+	}{
+		"unary":             {"GetStatus", "{}", 200, `"name":"pi"`},
+		"stream":            {"GetLogs", `{"service":"kube","tailLines":"1","follow":true}`, 200, "{\"data\":\"bW9yZQo=\"}\n"},
+		"stream, ended":     {"WatchHealth", `{`, 400, `"code":"invalid_argument"`},
+		"stream, refused":   {"GetSupportBundle", `{}`, 403, `"code":"permission_denied"`},
+		"stream, no log":    {"GetLogs", `{"service":"cube"}`, 400, "there are kernel, kube"},
+		"a field by number": {"GetStatus", "[]", 400, `"code":"invalid_argument"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if status, answer := m.post(t, c, tc.method, tc.body); status != tc.status || !strings.Contains(answer, tc.want) {
+				t.Errorf("%d %s", status, answer)
+			}
+		})
 	}
 }
 
 func TestAnswers(t *testing.T) {
 	m := start(t)
-	key := generate(t)
-	m.server.Allow([]types.Key{{Name: "a", Role: types.Admin, Key: keys.Public(key)}}, true)
-	c := m.client(t, key)
-	if v, err := c.Version(t.Context()); err != nil || v.Version != "0.1.0" {
-		t.Errorf("%+v, %v", v, err)
+	private := m.allow(t)
+	c := m.client(t, private[types.Admin])
+	ctx := t.Context()
+	if k, err := c.GetKubeconfig(ctx, connect.NewRequest(&machinepb.GetKubeconfigRequest{})); err != nil || string(k.Msg.Kubeconfig) != "apiVersion: v1\n" {
+		t.Errorf("%v, %v", k, err)
 	}
-	if s, err := c.Status(t.Context()); err != nil || s.Name != "pi" {
-		t.Errorf("%+v, %v", s, err)
+	if p, err := c.ListProcesses(ctx, connect.NewRequest(&machinepb.ListProcessesRequest{})); err != nil || len(p.Msg.Processes) != 1 || p.Msg.Processes[0].Args != "init --token=hidden" {
+		t.Errorf("%v, %v", p, err)
 	}
-	if k, err := c.Kubeconfig(t.Context()); err != nil || string(k) != "apiVersion: v1\n" {
-		t.Errorf("%q, %v", k, err)
+	if p, err := c.ListServices(ctx, connect.NewRequest(&machinepb.ListServicesRequest{})); err != nil || len(p.Msg.Services) != 3 || p.Msg.Services[1].MemoryBytes != 77 {
+		t.Errorf("%v, %v", p, err)
 	}
-	if _, err := c.Logs(t.Context(), wire.LogsRequest{Service: "cube"}); err == nil || !strings.Contains(err.Error(), "there are kube") {
-		t.Errorf("logs of a service that is not there: %v", err)
+	if v, err := c.GetMemory(ctx, connect.NewRequest(&machinepb.GetMemoryRequest{})); err != nil || v.Msg.Meminfo["MemTotal"] != 1024000 || len(v.Msg.Cgroups) != 1 {
+		t.Errorf("%v, %v", v, err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	logs, err := c.Logs(ctx, wire.LogsRequest{Service: "kube", Follow: true, Tail: 7})
+	if v, err := c.GetNetwork(ctx, connect.NewRequest(&machinepb.GetNetworkRequest{})); err != nil || v.Msg.Nameservers[0] != "192.0.2.53" || v.Msg.Hostname != "pi" {
+		t.Errorf("%v, %v", v, err)
+	}
+	if v, err := c.GetTime(ctx, connect.NewRequest(&machinepb.GetTimeRequest{})); err != nil || v.Msg.Servers[0] != "ntp.example" || v.Msg.Now == nil {
+		t.Errorf("%v, %v", v, err)
+	}
+	for what, err := range map[string]error{
+		"mounts":      second(c.ListMounts(ctx, connect.NewRequest(&machinepb.ListMountsRequest{}))),
+		"disks":       second(c.ListDisks(ctx, connect.NewRequest(&machinepb.ListDisksRequest{}))),
+		"connections": second(c.ListConnections(ctx, connect.NewRequest(&machinepb.ListConnectionsRequest{}))),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for name, tc := range map[string]struct {
+		call func() error
+		code string
+		last string
+	}{
+		"shutdown": {func() error { return second(c.Shutdown(ctx, connect.NewRequest(&machinepb.ShutdownRequest{}))) }, "ok", "poweroff by anna"},
+		"restart": {func() error {
+			return second(c.RestartService(ctx, connect.NewRequest(&machinepb.RestartServiceRequest{Name: "kube"})))
+		}, "ok", "restart kube"},
+		"restart what": {func() error {
+			return second(c.RestartService(ctx, connect.NewRequest(&machinepb.RestartServiceRequest{Name: "x"})))
+		}, "invalid_argument", ""},
+		"reset": {func() error { return second(c.Reset(ctx, connect.NewRequest(&machinepb.ResetRequest{Name: "pi"}))) }, "ok", "reset by anna"},
+		"reset what": {func() error {
+			return second(c.Reset(ctx, connect.NewRequest(&machinepb.ResetRequest{Name: "another"})))
+		}, "invalid_argument", ""},
+		"confirm": {func() error {
+			return second(c.ConfirmConfig(ctx, connect.NewRequest(&machinepb.ConfirmConfigRequest{})))
+		}, "ok", "confirm by anna"},
+		"cancel": {func() error { return second(c.CancelConfig(ctx, connect.NewRequest(&machinepb.CancelConfigRequest{}))) }, "ok", "cancel by anna"},
+		"patch": {func() error {
+			return second(c.PatchConfig(ctx, connect.NewRequest(&machinepb.PatchConfigRequest{Patch: []byte("x")})))
+		}, "ok", "patch x"},
+		"apply": {func() error {
+			return second(c.ApplyConfig(ctx, connect.NewRequest(&machinepb.ApplyConfigRequest{Config: []byte("y"), Mode: machinepb.ApplyMode_APPLY_MODE_TRY, TryFor: durationpb.New(time.Minute)})))
+		}, "ok", "apply y try by anna"},
+		"apply nothing": {func() error { return second(c.ApplyConfig(ctx, connect.NewRequest(&machinepb.ApplyConfigRequest{}))) }, "invalid_argument", ""},
+		"no such mode": {func() error {
+			return second(c.ApplyConfig(ctx, connect.NewRequest(&machinepb.ApplyConfigRequest{Config: []byte("y"), Mode: 9})))
+		}, "invalid_argument", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m.note("")
+			if err := tc.call(); code(err) != tc.code || m.last() != tc.last {
+				t.Errorf("%v; asked %q", err, m.last())
+			}
+		})
+	}
+	for want, err := range map[string]error{"failed_precondition": &apply.Refused{Reasons: []string{"no"}}, "aborted": apply.ErrOtherDigest, "internal": errors.New("disk")} {
+		m.config.err = err
+		if err := second(c.PatchConfig(ctx, connect.NewRequest(&machinepb.PatchConfigRequest{Patch: []byte("x")}))); code(err) != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	stream, err := c.GetEvents(ctx, connect.NewRequest(&machinepb.GetEventsRequest{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "tail 7\nline 0\nline 1\n"
-	got := make([]byte, len(want))
-	if _, err := io.ReadFull(logs, got); err != nil || string(got) != want {
-		t.Errorf("%q, %v", got, err)
+	defer stream.Close()
+	seen := ""
+	for stream.Receive() {
+		seen += stream.Msg().Event.Message + " by " + stream.Msg().Event.By + "\n"
 	}
-	cancel()
-	logs.Close()
+	for _, want := range []string{"kube is restarted by anna\n", "poweroff was asked for by anna\n", "the config that was tried is kept by anna\n", "a config was tried for 1m0s"} {
+		if !strings.Contains(seen, want) {
+			t.Errorf("events lack %q:\n%s", want, seen)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestMetrics(t *testing.T) {
+	m := start(t)
+	private := m.allow(t)
+	m.store.Update(func(s *state.Machine) { *s = healthy() })
+	m.post(t, plain(t, nil), "GetStatus", "{}")
+	get := func(c *http.Client) (int, string) {
+		resp, err := c.Get("https://" + m.address + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(text)
+	}
+	status, text := get(plain(t, private[types.Reader]))
+	for _, want := range []string{
+		"# HELP coracle_info What runs; the value is always 1.\n# TYPE coracle_info gauge\ncoracle_info{version=\"0.1.0\",",
+		"\ncoracle_memory_available_bytes 512000\n", "\ncoracle_cpu_seconds_total{mode=\"user\"} 1\n", "\ncoracle_load5 2\n",
+		"\ncoracle_api_requests_total{method=\"GetStatus\",code=\"unauthenticated\"} 1\n", "\ncoracle_cgroup_memory_bytes{cgroup=\"machined\"} 77\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if status != 200 || t.Failed() {
+		t.Errorf("%d\n%s", status, text)
+	}
+	if status, text := get(plain(t, nil)); status != 401 || strings.Contains(text, "coracle_") {
+		t.Errorf("without a key: %d %s", status, text)
+	}
 }
 
 func TestAnotherMachineIsNotTrusted(t *testing.T) {
@@ -228,69 +208,53 @@ func TestAnotherMachineIsNotTrusted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Version(t.Context()); !errors.Is(err, client.ErrOtherMachine) {
+	_, err = c.GetVersion(t.Context(), connect.NewRequest(&machinepb.GetVersionRequest{}))
+	if !errors.Is(err, client.ErrOtherMachine) || code(err) != "unavailable" {
 		t.Errorf("error %v", err)
 	}
 }
 
-func TestBadRequests(t *testing.T) {
+// TestAnswerComesThoughTheServerStops: a config with another port for the API is answered on the old one.
+func TestAnswerComesThoughTheServerStops(t *testing.T) {
 	m := start(t)
-	plain := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	defer plain.CloseIdleConnections()
-	for name, tc := range map[string]struct {
-		method, path, body string
-		status             int
-		message            string
-	}{
-		"no body":       {"POST", wire.Service + "GetVersion", "", 200, "0.1.0"},
-		"GET":           {"GET", wire.Service + "GetVersion", "", 501, "POST"},
-		"no such":       {"POST", wire.Service + "GetRich", "{}", 501, "there is no"},
-		"not JSON":      {"POST", wire.Service + "GetVersion", "{", 400, "the request"},
-		"unknown field": {"POST", wire.Service + "GetVersion", `{"a":1}`, 400, "unknown field"},
-		"too large":     {"POST", wire.Service + "GetVersion", `"` + strings.Repeat("x", 1<<20), 429, "larger than"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), tc.method, "https://"+m.address+tc.path, strings.NewReader(tc.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := plain.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			body, _ := io.ReadAll(resp.Body)
-			if resp.StatusCode != tc.status || !bytes.Contains(body, []byte(tc.message)) {
-				t.Errorf("%d %s", resp.StatusCode, body)
-			}
-		})
+	c := m.client(t, m.allow(t)[types.Admin])
+	m.config.release = make(chan struct{})
+	answered := make(chan error)
+	go func() {
+		_, err := c.ApplyConfig(context.Background(), connect.NewRequest(&machinepb.ApplyConfigRequest{Config: []byte("x")}))
+		answered <- err
+	}()
+	<-m.config.entered
+	m.stop()
+	close(m.config.release)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	if got := m.last(); got != "apply x auto by anna" {
+		t.Errorf("%q: the change did not go on", got)
 	}
 }
 
-func TestOldTLSIsRefused(t *testing.T) {
+// TestChangeGoesOnWhenTheCallerGoes: the new network config may be what cut him off.
+func TestChangeGoesOnWhenTheCallerGoes(t *testing.T) {
 	m := start(t)
-	_, err := tls.Dial("tcp", m.address, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
-	if err == nil {
-		t.Error("TLS 1.2 was accepted")
+	c := m.client(t, m.allow(t)[types.Admin])
+	m.config.release = make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() {
+		_, err := c.ApplyConfig(ctx, connect.NewRequest(&machinepb.ApplyConfigRequest{Config: []byte("x")}))
+		gone <- err
+	}()
+	<-m.config.entered
+	cancel()
+	if err := <-gone; code(err) != "canceled" {
+		t.Errorf("%v", err)
 	}
-}
-
-func TestManyConnectionsOfOneAddress(t *testing.T) {
-	m := start(t)
-	for range 40 { // they say nothing, and hold what they got
-		c, err := net.Dial("tcp", m.address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+	close(m.config.release)
+	eventually(t, "the config is applied", func() bool { return strings.HasPrefix(m.last(), "apply x") })
+	list := fmt.Sprint(m.asked)
+	if strings.Contains(list, "canceled") {
+		t.Error(list)
 	}
-	if _, err := m.client(t, nil).Version(t.Context()); err == nil {
-		t.Fatal("no limit")
-	}
-	another := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
-	c, err := tls.DialWithDialer(another, "tcp", m.address, &tls.Config{InsecureSkipVerify: true})
-	if err != nil {
-		t.Fatalf("another address is kept out: %v", err)
-	}
-	c.Close()
 }

@@ -1,11 +1,9 @@
 package logs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,53 +11,38 @@ import (
 // device is the kernel's log.
 const device = "/dev/kmsg"
 
-// followEvery is how often a followed log is looked at.
-const followEvery = 250 * time.Millisecond
-
-// Kernel writes the kernel's lines to w: at most tail bytes of those there are (0: all), then, with follow, new ones
-// until ctx ends.
-func Kernel(ctx context.Context, w io.Writer, tail int64, follow bool) error {
-	return copyRecords(ctx, w, tail, follow, func(r record) bool { return !r.ours() })
+// Reader reads the kernel's log as it grows, the lines of the kernel or those of Coracle's own programs.
+type Reader struct {
+	fd     int
+	wanted func(record) bool
 }
 
-// Own does the same with the lines of machined and init.
-func Own(ctx context.Context, w io.Writer, tail int64, follow bool) error {
-	return copyRecords(ctx, w, tail, follow, record.ours)
-}
+// Kernel opens the kernel's lines.
+func Kernel() (*Reader, error) { return open(func(r record) bool { return !r.ours() }) }
 
-func copyRecords(ctx context.Context, w io.Writer, tail int64, follow bool, wanted func(record) bool) error {
+// Own opens the lines of machined and init.
+func Own() (*Reader, error) { return open(record.ours) }
+
+func open(wanted func(record) bool) (*Reader, error) {
 	fd, err := unix.Open(device, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", device, err)
+		return nil, fmt.Errorf("open %s: %w", device, err)
 	}
-	defer unix.Close(fd)
-	have, err := drain(fd, wanted)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(last(have, tail)); err != nil || !follow {
-		return err
-	}
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		more, err := drain(fd, wanted)
-		if err != nil {
-			return err
-		}
-		if len(more) == 0 {
-			continue
-		}
-		if _, err := w.Write(more); err != nil {
-			return err
-		}
-	}
+	return &Reader{fd, wanted}, nil
 }
+
+// Next writes the lines that were added since the last call, those that the kernel still has at first.
+func (r *Reader) Next(w io.Writer) error {
+	lines, err := drain(r.fd, r.wanted)
+	if len(lines) > 0 {
+		_, writeErr := w.Write(lines)
+		err = errors.Join(err, writeErr)
+	}
+	return err
+}
+
+// Close gives up the device.
+func (r *Reader) Close() error { return unix.Close(r.fd) }
 
 // drain reads what is there now.
 func drain(fd int, wanted func(record) bool) ([]byte, error) {
@@ -81,18 +64,4 @@ func drain(fd int, wanted func(record) bool) ([]byte, error) {
 			out = append(out, r.String()...)
 		}
 	}
-}
-
-// last is at most n bytes of b from its end, whole lines; 0: all.
-func last(b []byte, n int64) []byte {
-	if n <= 0 || int64(len(b)) <= n {
-		return b
-	}
-	b = b[int64(len(b))-n:]
-	for i, c := range b {
-		if c == '\n' {
-			return b[i+1:]
-		}
-	}
-	return b
 }

@@ -42,14 +42,6 @@ func TestParseRecord(t *testing.T) {
 	}
 }
 
-func TestLast(t *testing.T) {
-	for n, want := range map[int64]string{0: "one\ntwo\n", 100: "one\ntwo\n", 6: "two\n", 4: ""} {
-		if got := string(last([]byte("one\ntwo\n"), n)); got != want {
-			t.Errorf("last %d: %q, want %q", n, got, want)
-		}
-	}
-}
-
 func FuzzParseRecord(f *testing.F) {
 	f.Add("6,339,5140900,-;text\n A=b\n")
 	f.Add(`14,1,0,-;\x`)

@@ -2,32 +2,29 @@
 package client
 
 import (
-	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
-	"github.com/coracle-os/coracle/machined/api/wire"
+	"connectrpc.com/connect"
+
+	"github.com/coracle-os/coracle/machined/api/machinepb/machinepbconnect"
 	"github.com/coracle-os/coracle/machined/keys"
-	"github.com/coracle-os/coracle/machined/state"
 )
 
 // ErrOtherMachine is that a machine showed another key than the one that is pinned.
 var ErrOtherMachine = errors.New("the machine's key is not the one that is pinned")
 
-// maxAnswer bounds a unary answer, in bytes.
+// maxAnswer bounds an answer, and a message of a stream, in bytes.
 const maxAnswer = 16 << 20
 
-// Client calls one machine.
+// Client calls one machine. Errors are of type [connect.Error], also that nothing answers.
 type Client struct {
-	address string
-	http    *http.Client
+	machinepbconnect.MachineServiceClient
+	http *http.Client
 }
 
 // Options of a client.
@@ -62,85 +59,14 @@ func New(o Options) (*Client, error) {
 		}
 		config.Certificates = []tls.Certificate{certificate}
 	}
-	return &Client{o.Address, &http.Client{Transport: &http.Transport{
+	c := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: config, TLSHandshakeTimeout: 15 * time.Second, IdleConnTimeout: 20 * time.Second,
-	}}}, nil
+		ForceAttemptHTTP2: true,                                                 // Go does not by itself with a TLS config of one's own
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: 30 * time.Second}, // a machine that went away ends a stream
+	}}
+	service := machinepbconnect.NewMachineServiceClient(c, "https://"+o.Address, connect.WithReadMaxBytes(maxAnswer))
+	return &Client{service, c}, nil
 }
 
 // Close gives up idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
-
-// Version of the machine's system. Needs no key.
-func (c *Client) Version(ctx context.Context) (v wire.Version, err error) {
-	return v, c.call(ctx, "GetVersion", wire.Empty{}, &v)
-}
-
-// Status of the machine.
-func (c *Client) Status(ctx context.Context) (m state.Machine, err error) {
-	return m, c.call(ctx, "GetStatus", wire.Empty{}, &m)
-}
-
-// Kubeconfig of the cluster's administrator, YAML.
-func (c *Client) Kubeconfig(ctx context.Context) ([]byte, error) {
-	var k wire.Kubeconfig
-	err := c.call(ctx, "GetKubeconfig", wire.Empty{}, &k)
-	return []byte(k.Kubeconfig), err
-}
-
-// Reboot shuts the machine down in order and starts it again. It returns before that is done.
-func (c *Client) Reboot(ctx context.Context) error {
-	return c.call(ctx, "Reboot", wire.Empty{}, &wire.Empty{})
-}
-
-// Shutdown shuts the machine down in order and powers it off. It returns before that is done.
-func (c *Client) Shutdown(ctx context.Context) error {
-	return c.call(ctx, "Shutdown", wire.Empty{}, &wire.Empty{})
-}
-
-// Logs streams a log until its end or, when it follows, until ctx ends or the reader is closed.
-func (c *Client) Logs(ctx context.Context, request wire.LogsRequest) (io.ReadCloser, error) {
-	resp, err := c.post(ctx, "GetLogs", request)
-	if err != nil {
-		return nil, err
-	}
-	return resp.Body, nil
-}
-
-func (c *Client) call(ctx context.Context, method string, request, answer any) error {
-	resp, err := c.post(ctx, method, request)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(answer); err != nil {
-		return fmt.Errorf("%s of %s: %w", method, c.address, err)
-	}
-	return nil
-}
-
-// post sends a request and returns the answer if it is no error; errors of the machine are of type [wire.Error].
-func (c *Client) post(ctx context.Context, method string, request any) (*http.Response, error) {
-	body, err := json.Marshal(request)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+c.address+wire.Service+method, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode == http.StatusOK {
-		return resp, nil
-	}
-	defer resp.Body.Close()
-	var failure wire.Error
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil || json.Unmarshal(text, &failure) != nil || failure.Code == "" {
-		return nil, fmt.Errorf("%s of %s: %s", method, c.address, resp.Status)
-	}
-	return nil, fmt.Errorf("%s of %s: %w", method, c.address, &failure)
-}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"regexp"
 
+	"connectrpc.com/connect"
+
 	"github.com/coracle-os/coracle/machined/api/client"
+	"github.com/coracle-os/coracle/machined/api/machinepb"
 	"github.com/coracle-os/coracle/tools/vm/machine"
 )
 
@@ -41,10 +44,11 @@ func (d *Device) Kubeconfig(ctx context.Context, m *machine.Machine) ([]byte, er
 		return nil, err
 	}
 	defer api.Close()
-	kubeconfig, err := api.Kubeconfig(ctx)
+	answer, err := api.GetKubeconfig(ctx, connect.NewRequest(&machinepb.GetKubeconfigRequest{}))
 	if err != nil {
 		return nil, err
 	}
+	kubeconfig := answer.Msg.Kubeconfig
 	if len(kubeconfig) == 0 {
 		return nil, errors.New("the machine API answers with an empty kubeconfig")
 	}
