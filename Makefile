@@ -86,9 +86,10 @@ bench-baseline: image ## Measure only the baseline: upstream's components as sep
 ##@ House
 
 .PHONY: generate
-generate: ## Generate what is checked in: the machine API's Go code from its protobuf definition
+generate: ## Generate what is checked in: the API's Go code from its protobuf definition, schema and reference from the config's Go types
 	cd machined/api/proto && GOFLAGS= go run github.com/bufbuild/buf/cmd/buf@$(BUF) lint
 	cd machined/api/proto && GOFLAGS= go run github.com/bufbuild/buf/cmd/buf@$(BUF) generate
+	go run ./machined/config/generate
 
 .PHONY: host
 host: ## Install from apt what the build and the tests need, if it is missing

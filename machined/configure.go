@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
-	"time"
 
+	"github.com/coracle-os/coracle/machined/apply"
 	"github.com/coracle-os/coracle/machined/config"
 	"github.com/coracle-os/coracle/machined/config/strict"
-	"github.com/coracle-os/coracle/machined/sequence"
 	"github.com/coracle-os/coracle/machined/state"
 	"github.com/coracle-os/coracle/machined/storage"
 )
@@ -23,24 +23,22 @@ const (
 
 // findConfig looks for the machine's config where one can be.
 func (d *daemon) findConfig(context.Context) error {
-	found := d.sources().Find()
-	d.use(found)
-	if found.Config == nil {
-		d.fetch = found.Fetch
-	}
+	d.use(d.sources().Find())
 	return nil
 }
 
-// startFetching fetches the config if it is elsewhere. Not before the phases of the start are over: with the config, some
-// of them run again.
-func (d *daemon) startFetching() {
-	if d.fetch != "" {
-		d.loop("fetching the config", 2*time.Minute, func(ctx context.Context, beat func()) { d.fetchConfig(ctx, d.sources(), d.fetch, beat) })
-	}
-}
-
+// sources are the places where a config can be.
 func (d *daemon) sources() config.Sources {
-	s := config.Sources{URL: kernelArgument("/proc/cmdline", config.Argument)}
+	d.mu.Lock()
+	media := d.media
+	d.mu.Unlock()
+	s := config.Sources{
+		Media:    media,
+		URL:      kernelArgument("/proc/cmdline", config.Argument),
+		Digest:   kernelArgument("/proc/cmdline", config.DigestArgument),
+		Embedded: config.EmbeddedPath,
+		Arch:     runtime.GOARCH,
+	}
 	if d.dataReady {
 		s.Data = config.Path
 	}
@@ -55,94 +53,83 @@ func (d *daemon) use(found config.Found) {
 	for _, notice := range found.Notices {
 		d.log.Warn(notice)
 	}
-	if found.Problem != nil {
-		d.store.Set(state.Condition{ID: conditionConfig, Severity: state.Error, Message: problemText(found.Problem, found.Config != nil), Hint: found.Hint})
-	}
+	d.show(found)
 	if found.Config == nil {
 		d.kube.Dismiss() // nobody knows when there will be one
-		if found.Problem == nil {
-			d.store.Set(noConfig(found.Fetch))
-		}
-		return
+	} else {
+		d.putInForce(apply.Config{Text: found.Text, MachineConfig: *found.Config}, found.From)
 	}
-	if found.Problem == nil {
-		d.store.Clear(conditionConfig)
-	}
-	d.store.Clear(conditionFetch)
+	d.showProblem(found)
+}
+
+// putInForce makes c the config that the machine has; one without a text, that it has none. from is where it is from.
+func (d *daemon) putInForce(c apply.Config, from string) {
+	there := c.Text != nil
 	d.mu.Lock()
-	d.config, d.configured = *found.Config, true
+	d.text, d.config, d.configured = c.Text, c.MachineConfig, there
+	found := d.found
 	d.mu.Unlock()
+	if !there {
+		from = ""
+	}
 	d.store.Update(func(m *state.Machine) {
-		m.Role, m.Config = string(found.Config.Machine.Role), found.From
+		m.Role, m.Config.Source, m.Config.Digest = string(c.Machine.Role), from, apply.Digest(c.Text)
 	})
-	d.store.Put(len(found.Config.Machine.API.Keys) == 0, state.Condition{
+	d.store.Put(!there, noConfig(found))
+	d.store.Put(there && len(c.Machine.API.Keys) == 0, state.Condition{
 		ID: "api.keys", Severity: state.Info, Message: "The machine config lists no keys, so nobody can fetch a kubeconfig.",
 		Hint: "add yours to machine.api.keys: {name: me, role: admin, key: \"ed25519:...\"}",
 	})
-	d.milestone("config", found.From)
+	if there {
+		d.store.Clear(conditionFetch)
+		d.milestone("config", from)
+	}
+}
+
+// show shows what became of the places where a config can be.
+func (d *daemon) show(found config.Found) {
+	d.mu.Lock()
+	d.found = found
+	d.mu.Unlock()
+	sources := make([]state.ConfigSource, len(found.Sources))
+	for i, source := range found.Sources {
+		sources[i] = state.ConfigSource(source)
+	}
+	d.store.Update(func(m *state.Machine) { m.Config.Sources = sources })
+}
+
+// showProblem shows why there is no config, or what is wrong with one that is not in force.
+func (d *daemon) showProblem(found config.Found) {
+	switch {
+	case found.Problem != nil:
+		d.store.Set(state.Condition{ID: conditionConfig, Severity: state.Error, Message: problemText(found.Problem, found), Hint: found.Hint})
+	case found.Config == nil:
+		d.store.Set(noConfig(found))
+	}
 }
 
 // problemText introduces what is wrong with a config.
-func problemText(err error, another bool) string {
+func problemText(err error, found config.Found) string {
 	text := "The machine config is not valid"
 	if _, invalid := errors.AsType[strict.Problems](err); !invalid {
 		text = "The machine config cannot be used"
 	}
-	if another {
-		text += "; the one from before stays in force"
+	if found.Config != nil {
+		text += "; that of " + found.From + " is in force"
 	}
 	return text + ":\n" + err.Error()
 }
 
 // noConfig is the condition of a machine without a config.
-func noConfig(fetch string) state.Condition {
+func noConfig(found config.Found) state.Condition {
 	c := state.Condition{ID: conditionConfig, Severity: state.Error, Message: "This machine has no config."}
-	if fetch != "" {
-		c.Message += " It is fetched from " + config.ShownURL(fetch) + " as soon as the network allows."
+	if found.Fetch != nil {
+		c.Message += " It is fetched from " + found.Fetch.String() + " as soon as the network allows."
 		c.Severity = state.Info
 		return c
 	}
-	c.Hint = "Put a file machine.yaml on the BOOT partition (FAT, the one with the folder EFI) from any computer, then start the machine again. The smallest has three lines:\n" + smallestConfig
+	c.Hint = "Put a file machine.yaml on the BOOT partition (FAT, the one with the folder EFI) from any computer, then start the machine again; or on a volume with the label CORACLE, and attach it. The smallest has three lines:\n" + smallestConfig
 	return c
-}
-
-// Pauses between tries to fetch a config.
-const (
-	firstFetchPause = 2 * time.Second
-	longFetchPause  = time.Minute
-)
-
-// fetchConfig fetches the config that the kernel argument names, until it has it.
-func (d *daemon) fetchConfig(ctx context.Context, sources config.Sources, url string, beat func()) {
-	for pause := firstFetchPause; ; pause = min(2*pause, longFetchPause) {
-		beat()
-		text, err := config.Fetch(ctx, url)
-		var found config.Found
-		if err == nil {
-			err = sources.Import(&found, config.ShownURL(url), text)
-		}
-		if err == nil {
-			d.use(found)
-			break
-		}
-		d.store.Set(state.Condition{ID: conditionFetch, Severity: state.Warning, Message: err.Error(), Hint: "it is tried again by itself; check the network and the kernel argument " + config.Argument})
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
-	if err := sequence.Run(ctx, d, reconfigure, d.reportPhase); err != nil {
-		panic(err) // the list is wrong, which the tests find
-	}
-	for tick := time.NewTicker(time.Minute); ; {
-		beat()
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // kernelArgument returns the value of an argument of the kernel's command line in file; empty when it is not given.

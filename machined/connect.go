@@ -8,6 +8,7 @@ import (
 
 	"github.com/coracle-os/coracle/machined/clock"
 	"github.com/coracle-os/coracle/machined/config"
+	"github.com/coracle-os/coracle/machined/host"
 	"github.com/coracle-os/coracle/machined/network"
 	"github.com/coracle-os/coracle/machined/state"
 )
@@ -24,7 +25,7 @@ func (d *daemon) startNetwork(ctx context.Context) error {
 
 func (d *daemon) configureNetwork(context.Context) error {
 	c, _ := d.current()
-	d.network.Configure(c.Machine.Network, d.name)
+	d.network.Configure(c.Machine.Network, d.machineName())
 	return nil
 }
 
@@ -41,6 +42,7 @@ func (d *daemon) watchNetwork(ctx context.Context, beat func()) {
 		shown = d.showNetwork(s, shown)
 		c, _ := d.current()
 		d.clock.SetServers(timeServers(c.Machine.Time.Servers, s.NTPServers))
+		d.takeName(s.Hostname)
 		wait := d.placeNode(s, started)
 		timer := time.NewTimer(min(wait, lookAgain))
 		select {
@@ -54,6 +56,26 @@ func (d *daemon) watchNetwork(ctx context.Context, beat func()) {
 		}
 		timer.Stop()
 	}
+}
+
+// takeName takes the host name that a DHCP server gave, for good: once there is a Kubernetes node, it has that name.
+func (d *daemon) takeName(given string) {
+	c, _ := d.current()
+	if given == "" || c.Machine.Name != "" || !d.dataReady || (owned{d}).Cluster() {
+		return
+	}
+	took, err := host.TakeName(host.GivenNamePath, given)
+	if err != nil {
+		d.log.Error("the host name from DHCP", "error", err)
+	}
+	if !took {
+		return
+	}
+	d.log.Warn("the DHCP server gives the machine the name " + given)
+	if err := d.setName(d.ctx); err != nil {
+		d.log.Error("name", "error", err)
+	}
+	d.configureNetwork(d.ctx)
 }
 
 // showNetwork puts the network's state into the machine's. It returns the conditions that it set.
@@ -100,6 +122,10 @@ func (d *daemon) startTime(context.Context) error {
 		d.clock.SetServers(timeServers(c.Machine.Time.Servers, nil))
 		d.loops.Go(func() { d.clock.Run(ctx) })
 		d.loops.Go(func() { d.watchClock(ctx) })
+	case d.timing != nil:
+		network, _ := d.network.State()
+		d.clock.SetServers(timeServers(c.Machine.Time.Servers, network.NTPServers))
+		d.clock.Wake()
 	}
 	return nil
 }

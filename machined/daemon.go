@@ -52,23 +52,27 @@ type daemon struct {
 	network    *network.Manager
 	clock      *clock.Syncer
 	api        *api.Server
+	configs    configs
 
 	nodeChanged chan struct{} // a signal that node is another
 
 	// Set by one phase and read by those after it.
 	dataReady  bool
-	media      string // folder of the attached volume; empty: none
-	fetch      string // URL of the config; empty: it is not fetched
-	id, name   string
+	id         string
 	machineKey ed25519.PrivateKey
 
 	mu         sync.Mutex // guards what follows, which changes later too
 	config     types.MachineConfig
+	text       []byte // of config; nil: the machine has none
 	configured bool
-	listening  func() // stops the API's listener
-	timing     func() // stops setting the clock; nil: it is not set
-	node       *node  // nil: kube is not wanted, or not yet
-	port       int    // the API listens on
+	media      string       // folder of the attached volume; empty: none
+	found      config.Found // what the places held where a config can be
+	listening  func()       // stops the API's listener
+	timing     func()       // stops setting the clock; nil: it is not set
+	name       string       // of the machine
+	logging    func()       // stops copying the log of kube; nil: it is not copied
+	node       *node        // nil: kube is not wanted, or not yet
+	port       int          // the API listens on
 }
 
 func newDaemon(ctx context.Context, line *os.File) *daemon {
@@ -89,6 +93,7 @@ func newDaemon(ctx context.Context, line *os.File) *daemon {
 	d.kube.Started = func() { d.milestone("kube", "") }
 	d.network = network.New(d.log)
 	d.clock = clock.New(d.release.Built(), clock.SavedPath, d.log)
+	d.configs = newConfigs(d)
 	d.api = &api.Server{Log: d.log, Backend: d.backend()}
 	return d
 }

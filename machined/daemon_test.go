@@ -6,12 +6,17 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/coracle-os/coracle/machined/clock"
 	"github.com/coracle-os/coracle/machined/config"
+	"github.com/coracle-os/coracle/machined/config/change"
+	"github.com/coracle-os/coracle/machined/config/strict"
+	"github.com/coracle-os/coracle/machined/config/types"
+	"github.com/coracle-os/coracle/machined/effect"
 	"github.com/coracle-os/coracle/machined/network"
 	"github.com/coracle-os/coracle/machined/sequence"
 	"github.com/coracle-os/coracle/machined/state"
@@ -22,9 +27,16 @@ func TestPhasesAreInOrder(t *testing.T) {
 	if err := sequence.Check(phases); err != nil {
 		t.Error(err)
 	}
-	if err := sequence.Check(reconfigure); err != nil {
-		t.Error(err)
-	}
+}
+
+// TestFieldsTakeEffect: what the reference says to take effect without a reboot does.
+func TestFieldsTakeEffect(t *testing.T) {
+	strict.Walk(reflect.TypeFor[types.MachineConfig](), func(path string, f strict.Field) {
+		need := change.Need(f.Applies)
+		if (need == change.Now || need == change.Kube) && strings.Contains(path, ".") && path != "machine.arch" && len(effect.For(effects, []string{path})) == 0 {
+			t.Errorf("a change of %s takes effect %q, and nothing does that", path, need)
+		}
+	})
 }
 
 // TestKubeWaitsForNoServer: neither a DHCP server nor a time server that does not answer may keep Kubernetes from running.
@@ -99,15 +111,16 @@ func TestRunningNodeIP(t *testing.T) {
 }
 
 func TestFetchedConfigHidesItsSecrets(t *testing.T) {
-	if c := noConfig("https://me:secret@example.com/m.yaml?token=secret"); strings.Contains(c.Message, "secret") || !strings.Contains(c.Message, "https://example.com/m.yaml") {
+	found := config.Sources{URL: "https://me:secret@example.com/m.yaml?token=secret"}.Find()
+	if c := noConfig(found); strings.Contains(c.Message, "secret") || !strings.Contains(c.Message, "https://example.com/m.yaml") {
 		t.Error(c.Message)
 	}
 }
 
 func TestProblemText(t *testing.T) {
 	_, err := config.Parse("BOOT/machine.yaml", []byte("machine: {rolle: server}"))
-	got := problemText(err, true)
-	for _, want := range []string{"is not valid; the one from before stays in force:\n", "BOOT/machine.yaml:1: machine.rolle: unknown field"} {
+	got := problemText(err, config.Found{Config: &types.MachineConfig{}, From: "the image"})
+	for _, want := range []string{"is not valid; that of the image is in force:\n", "BOOT/machine.yaml:1: machine.rolle: unknown field"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s\nlacks %q", got, want)
 		}

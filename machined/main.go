@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -44,7 +45,7 @@ func main() {
 		if err := sequence.Run(ctx, d, phases, d.reportPhase); err != nil {
 			panic(err) // the list is wrong, which the tests find
 		}
-		d.startFetching()
+		d.awaitConfig()
 	}()
 	<-terminate
 	d.shutDown()
@@ -55,7 +56,7 @@ func main() {
 // reportPhase writes down how a phase of the start ended. What is wrong in a way that a person can do something about
 // is a condition too, which the phase sets.
 func (d *daemon) reportPhase(r sequence.Result) {
-	if r.Err != nil {
+	if _, shown := errors.AsType[said](r.Err); r.Err != nil && !shown {
 		d.log.Error(fmt.Sprintf("%s: %v", r.Name, r.Err))
 		return
 	}

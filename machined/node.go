@@ -21,6 +21,7 @@ type node struct {
 	config  types.MachineConfig
 	chooser services.NodeIP
 	ip      netip.Addr // that it has; zero: none yet
+	ipv6    netip.Addr // beside it, in a cluster of both families; zero: none
 }
 
 // startKube lets Kubernetes run, as soon as the node has an address. See placeNode.
@@ -29,7 +30,9 @@ func (d *daemon) startKube(context.Context) error {
 	if !configured || !d.dataReady {
 		return nil
 	}
-	n := &node{config: c, chooser: services.NodeIP{Cluster: c.Cluster, Current: runningNodeIP(control.SettingsPath)}}
+	n := &node{config: c, chooser: services.NodeIP{
+		Cluster: c.Cluster, Current: runningNodeIP(control.SettingsPath), CurrentIPv6: runningAddress(control.SettingsPath, 1),
+	}}
 	d.mu.Lock()
 	d.node = n
 	d.mu.Unlock()
@@ -41,13 +44,16 @@ func (d *daemon) startKube(context.Context) error {
 }
 
 // runningNodeIP is the address that a kube of an earlier machined runs with. It keeps it while the network is looked at.
-func runningNodeIP(path string) netip.Addr {
+func runningNodeIP(path string) netip.Addr { return runningAddress(path, 0) }
+
+// runningAddress is the first or second address in a kube's settings; zero: it has none.
+func runningAddress(path string, place int) netip.Addr {
 	var s control.Settings
 	text, err := os.ReadFile(path)
-	if err != nil || json.Unmarshal(text, &s) != nil || len(s.NodeIPs) == 0 {
+	if err != nil || json.Unmarshal(text, &s) != nil || len(s.NodeIPs) <= place {
 		return netip.Addr{}
 	}
-	ip, _ := netip.ParseAddr(s.NodeIPs[0])
+	ip, _ := netip.ParseAddr(s.NodeIPs[place])
 	return ip
 }
 
@@ -63,12 +69,20 @@ func (d *daemon) placeNode(s network.State, started time.Time) time.Duration {
 		return time.Hour
 	}
 	now := time.Now()
-	ip, until := n.chooser.Choose(nodeAddresses(s), now, started)
+	addresses := nodeAddresses(s)
+	ip, until := n.chooser.Choose(addresses, now, started)
 	wait := time.Hour
 	if !until.IsZero() {
 		wait = until.Sub(now)
 	}
-	if !ip.IsValid() || ip == n.ip {
+	if !ip.IsValid() {
+		return wait
+	}
+	ipv6, until := n.chooser.IPv6(addresses, now, started)
+	if !until.IsZero() {
+		return min(wait, until.Sub(now))
+	}
+	if ip == n.ip && ipv6 == n.ipv6 {
 		return wait
 	}
 	own := ip == services.OwnAddress(n.config.Cluster)
@@ -82,13 +96,21 @@ func (d *daemon) placeNode(s network.State, started time.Time) time.Duration {
 		Hint:    "see to the cable and the DHCP server; Kubernetes is restarted with an address as soon as there is one",
 	})
 	if n.ip.IsValid() {
-		d.log.Warn(fmt.Sprintf("the node's address was %s and is %s: Kubernetes is restarted with it", n.ip, ip))
+		d.log.Warn(fmt.Sprintf("the node's address was %s and is %s: Kubernetes is restarted with it", addressText(n.ip, n.ipv6), addressText(ip, ipv6)))
 	}
-	n.ip = ip
+	n.ip, n.ipv6 = ip, ipv6
 	if err := d.runKube(n); err != nil {
 		d.log.Error("settings of kube", "error", err)
 	}
 	return wait
+}
+
+// addressText is one address or both.
+func addressText(ip, ipv6 netip.Addr) string {
+	if !ipv6.IsValid() {
+		return ip.String()
+	}
+	return ip.String() + " and " + ipv6.String()
 }
 
 // nodeAddresses are the addresses that a node could have.
@@ -102,8 +124,9 @@ func nodeAddresses(s network.State) []services.Address {
 
 // runKube makes kube run with what is known of the node.
 func (d *daemon) runKube(n *node) error {
+	name := d.machineName()
 	d.store.Update(func(m *state.Machine) { m.Kube.NodeIP = n.ip.String() })
-	if err := host.WriteHosts(host.EtcDir, d.name, n.ip); err != nil {
+	if err := host.WriteHosts(host.EtcDir, name, n.ip); err != nil {
 		d.log.Error("hosts", "error", err)
 	}
 	memory, _, err := host.Memory()
@@ -111,7 +134,7 @@ func (d *daemon) runKube(n *node) error {
 		d.log.Info("how much memory there is", "error", err)
 	}
 	return d.kube.Want(services.Settings(n.config, services.Node{
-		Name: d.name, IP: n.ip, MediaImages: d.imagesOnMedia(), MemoryBytes: int64(memory),
+		Name: name, IP: n.ip, IPv6: n.ipv6, MediaImages: d.imagesOnMedia(), MemoryBytes: int64(memory),
 	}))
 }
 

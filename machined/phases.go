@@ -11,7 +11,8 @@ var phases = []sequence.Phase[*daemon]{
 	{Name: "storage", Run: (*daemon).prepareStorage},
 	{Name: "media", Run: (*daemon).mountMedia},
 	{Name: "identity", After: []string{"storage"}, Run: (*daemon).identify},
-	{Name: "config", After: []string{"storage"}, Run: (*daemon).findConfig},
+	{Name: "staged config", After: []string{"storage"}, Run: (*daemon).takeStaged},
+	{Name: "config", After: []string{"staged config", "media"}, Run: (*daemon).findConfig},
 	{Name: "name", After: []string{"identity", "config"}, Run: (*daemon).setName},
 	{Name: "network", After: []string{"name"}, Run: (*daemon).startNetwork},
 	{Name: "kernel", After: []string{"modules", "config"}, Run: (*daemon).setUpKernel},
@@ -22,16 +23,4 @@ var phases = []sequence.Phase[*daemon]{
 	{Name: "watchdog", After: []string{"config"}, Run: (*daemon).configureWatchdog},
 	// Not after network or time: kube waits for an address itself, and for the time not at all.
 	{Name: "kube", After: []string{"saved clock", "media", "name", "kernel"}, Run: (*daemon).startKube},
-}
-
-// reconfigure are the phases that run again when a config came late, over the network.
-var reconfigure = []sequence.Phase[*daemon]{
-	{Name: "name", Run: (*daemon).setName},
-	{Name: "network", After: []string{"name"}, Run: (*daemon).configureNetwork},
-	{Name: "kernel", Run: (*daemon).setUpKernel},
-	{Name: "api", Run: (*daemon).serveAPI},
-	{Name: "time", Run: (*daemon).startTime},
-	{Name: "logs", Run: (*daemon).sendLogs},
-	{Name: "watchdog", Run: (*daemon).configureWatchdog},
-	{Name: "kube", After: []string{"name", "kernel"}, Run: (*daemon).startKube},
 }

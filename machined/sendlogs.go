@@ -15,11 +15,18 @@ import (
 // logRetry is the pause before a log device that failed is opened again: a USB adapter comes late, and may be pulled.
 const logRetry = 10 * time.Second
 
-// sendLogs copies the log of kube to the device that the config names.
+// sendLogs copies the log of kube to the device that the config names. It may be called again.
 func (d *daemon) sendLogs(context.Context) error {
-	c, _ := d.current()
-	if path := c.Machine.Logs.Device; path != "" {
-		d.loops.Go(func() { d.copyLog(d.ctx, kubeProgram.Log, path, logRetry) })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.logging != nil {
+		d.logging()
+		d.logging = nil
+	}
+	if path := d.config.Machine.Logs.Device; path != "" {
+		ctx, cancel := context.WithCancel(d.ctx)
+		d.logging = cancel
+		d.loops.Go(func() { d.copyLog(ctx, kubeProgram.Log, path, logRetry) })
 	}
 	return nil
 }
@@ -35,6 +42,7 @@ func (d *daemon) copyLog(ctx context.Context, log services.Log, path string, pau
 			device.Close()
 		}
 		if ctx.Err() != nil {
+			d.warn(part, nil) // whatever was wrong, it is not wanted any more
 			return
 		}
 		d.warn(part, err)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -14,13 +16,30 @@ import (
 
 // setName gives the machine its name.
 func (d *daemon) setName(context.Context) error {
-	c, _ := d.current()
-	d.name = host.Name(c.Machine.Name, d.id)
-	d.store.Update(func(m *state.Machine) { m.Name = d.name })
-	if err := host.WriteHosts(host.EtcDir, d.name, netip.Addr{}); err != nil {
+	d.mu.Lock()
+	d.name = host.Name(cmp.Or(d.config.Machine.Name, d.givenName()), d.id)
+	name := d.name
+	d.mu.Unlock()
+	d.store.Update(func(m *state.Machine) { m.Name = name })
+	if err := host.WriteHosts(host.EtcDir, name, netip.Addr{}); err != nil {
 		return err
 	}
-	return host.SetName(d.name)
+	return host.SetName(name)
+}
+
+// givenName is the name that a DHCP server gave at the first start; empty: none did.
+func (d *daemon) givenName() string {
+	if !d.dataReady {
+		return ""
+	}
+	return host.GivenName(host.GivenNamePath)
+}
+
+// machineName is the machine's name as it is now.
+func (d *daemon) machineName() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.name
 }
 
 // loadModules loads the modules that every machine needs.
@@ -35,18 +54,30 @@ func (d *daemon) loadModules(context.Context) error {
 // setUpKernel loads the modules of the config and sets sysctls.
 func (d *daemon) setUpKernel(context.Context) error {
 	c, _ := d.current()
-	d.warn("machine.modules", host.LoadModules(c.Machine.Modules...)) // first: they bring sysctls with them
-	d.warn("machine.sysctls", host.SetSysctls("/proc/sys", c.Machine.Sysctls))
-	return nil
+	modules := d.warn("machine.modules", host.LoadModules(c.Machine.Modules...)) // first: they bring sysctls with them
+	sysctls := d.warn("machine.sysctls", kernelSettings.Set(c.Machine.Sysctls))
+	return errors.Join(modules, sysctls)
 }
 
-// warn shows what is wrong with a part of the config, or no longer is.
-func (d *daemon) warn(part string, err error) {
+// kernelSettings remembers for as long as the kernel runs what they were before a config.
+var kernelSettings = host.Sysctls{Root: "/proc/sys", Saved: "/run/coracle/sysctls.json"}
+
+// said is an error that a condition shows already.
+type said struct{ error }
+
+func (s said) Unwrap() error { return s.error }
+
+// warn shows what is wrong with a part of the config, or no longer is. It returns err as said.
+func (d *daemon) warn(part string, err error) error {
 	c := state.Condition{ID: part, Severity: state.Warning, Hint: "correct " + part + " in the config"}
 	if err != nil {
 		c.Message = err.Error()
 	}
 	d.store.Put(err != nil, c)
+	if err != nil {
+		return said{err}
+	}
+	return nil
 }
 
 // raiseClock keeps the clock from being before this release was built.

@@ -32,9 +32,12 @@ func (d *daemon) prepareStorage(ctx context.Context) error {
 }
 
 // mountMedia mounts a volume labelled CORACLE.
-func (d *daemon) mountMedia(ctx context.Context) (err error) {
-	d.media, err = storage.MountMedia(ctx)
-	if d.media != "" {
+func (d *daemon) mountMedia(ctx context.Context) error {
+	media, err := storage.MountMedia(ctx)
+	d.mu.Lock()
+	d.media = media
+	d.mu.Unlock()
+	if media != "" {
 		d.log.Warn("a volume labelled CORACLE is attached: its images are imported")
 	}
 	return err
@@ -80,10 +83,13 @@ func (d *daemon) key() (ed25519.PrivateKey, error) {
 
 // imagesOnMedia is the folder of container images on the attached volume; empty when there is none.
 func (d *daemon) imagesOnMedia() string {
-	if d.media == "" {
+	d.mu.Lock()
+	media := d.media
+	d.mu.Unlock()
+	if media == "" {
 		return ""
 	}
-	dir := filepath.Join(d.media, "images")
+	dir := filepath.Join(media, "images")
 	if _, err := os.Stat(dir); err != nil {
 		return ""
 	}

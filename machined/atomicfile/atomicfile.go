@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Write replaces the file at path. When it returns, the content is on the disk. Folders that are missing are made.
@@ -42,8 +43,11 @@ func Write(path string, content []byte, mode os.FileMode) (err error) {
 	return SyncDir(dir)
 }
 
-// SyncDir makes the names in dir last.
+// SyncDir makes the names in dir last. Windows, where coraclectl runs, has no such thing.
 func SyncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

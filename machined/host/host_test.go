@@ -8,20 +8,41 @@ import (
 	"testing"
 )
 
-func TestSetSysctls(t *testing.T) {
+func TestSysctls(t *testing.T) {
 	root := t.TempDir()
-	for _, f := range []string{"vm/overcommit_memory", "kernel/panic", "net/ipv4/conf/eth0.5/forwarding", "net/ipv4/ip_forward"} {
+	for f, value := range map[string]string{"vm/overcommit_memory": "0", "vm/swappiness": "60", "kernel/panic": "0", "net/ipv4/conf/eth0.5/forwarding": "0", "net/ipv4/ip_forward": "0"} {
 		os.MkdirAll(filepath.Dir(filepath.Join(root, f)), 0o755)
-		os.WriteFile(filepath.Join(root, f), nil, 0o644)
+		os.WriteFile(filepath.Join(root, f), []byte(value+"\n"), 0o644)
 	}
-	os.RemoveAll(filepath.Join(root, "fs"))
-	err := SetSysctls(root, map[string]string{"kernel/panic": "3", "net/ipv4/conf/eth0.5/forwarding": "1", "net.ipv4.ip_forward": "1", "no.such": "1"})
-	if err == nil || !strings.HasPrefix(err.Error(), "sysctl no.such=1: no such file") || strings.Contains(err.Error(), "inotify") {
-		t.Errorf("error %v", err)
-	}
-	for f, want := range map[string]string{"vm/overcommit_memory": "1", "kernel/panic": "3", "net/ipv4/conf/eth0.5/forwarding": "1", "net/ipv4/ip_forward": "1"} {
-		if got, _ := os.ReadFile(filepath.Join(root, f)); strings.TrimSpace(string(got)) != want {
-			t.Errorf("%s = %q, want %s", f, got, want)
+	saved := filepath.Join(t.TempDir(), "sysctls.json")
+	for _, step := range []struct {
+		name       string
+		configured map[string]string
+		err        string
+		want       map[string]string
+	}{
+		{
+			"a config", map[string]string{"kernel/panic": "3", "net/ipv4/conf/eth0.5/forwarding": "1", "net.ipv4.ip_forward": "1", "no.such": "1"},
+			"sysctl no.such=1: no such file",
+			map[string]string{"vm/overcommit_memory": "1", "kernel/panic": "3", "net/ipv4/conf/eth0.5/forwarding": "1", "net/ipv4/ip_forward": "1"},
+		},
+		{
+			"another one", map[string]string{"vm.swappiness": "10", "net.ipv4.ip_forward": "2"}, "",
+			map[string]string{"vm/swappiness": "10", "kernel/panic": "10", "net/ipv4/conf/eth0.5/forwarding": "0", "net/ipv4/ip_forward": "2"},
+		},
+		{
+			"none", nil, "",
+			map[string]string{"vm/overcommit_memory": "1", "vm/swappiness": "60", "kernel/panic": "10", "net/ipv4/ip_forward": "0"},
+		},
+	} {
+		err := Sysctls{root, saved}.Set(step.configured)
+		if (err == nil) != (step.err == "") || err != nil && (!strings.HasPrefix(err.Error(), step.err) || strings.Contains(err.Error(), "inotify")) {
+			t.Errorf("%s: error %v", step.name, err)
+		}
+		for f, want := range step.want {
+			if got, _ := os.ReadFile(filepath.Join(root, f)); strings.TrimSpace(string(got)) != want {
+				t.Errorf("%s: %s = %q, want %s", step.name, f, got, want)
+			}
 		}
 	}
 }
@@ -45,6 +66,25 @@ func TestID(t *testing.T) {
 	}
 	if got := Name("pi", first); got != "pi" {
 		t.Error(got)
+	}
+}
+
+func TestGivenName(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hostname")
+	if got := GivenName(path); got != "" {
+		t.Errorf("%q without a file", got)
+	}
+	for _, tc := range []struct {
+		name string
+		took bool
+	}{{"edge-9", true}, {"edge-9", false}, {"edge-10.example.org", true}} {
+		if took, err := TakeName(path, tc.name); took != tc.took || err != nil || GivenName(path) != tc.name {
+			t.Errorf("%s: %v, %v; kept is %q", tc.name, took, err, GivenName(path))
+		}
+	}
+	os.WriteFile(path, make([]byte, 7), 0o644) // what a power cut leaves on some file systems
+	if got := GivenName(path); got != "" {
+		t.Errorf("%q", got)
 	}
 }
 

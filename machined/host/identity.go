@@ -40,12 +40,37 @@ func NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Name is the machine's name: the config's, or one made of its ID.
-func Name(configured, id string) string {
-	if configured != "" {
-		return configured
+// Name is the machine's name: the one given, or one made of its ID.
+func Name(given, id string) string {
+	if given != "" {
+		return given
 	}
 	return "coracle-" + id[:6]
+}
+
+// GivenNamePath is where the name is kept that a DHCP server gave the machine.
+const GivenNamePath = "/var/lib/coracle/hostname"
+
+var nameForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$`)
+
+// GivenName is the name kept at path; empty: none, or none that is whole.
+func GivenName(path string) string {
+	text, err := os.ReadFile(path)
+	if name := strings.TrimSpace(string(text)); err == nil && nameForm.MatchString(name) {
+		return name
+	}
+	return ""
+}
+
+// TakeName keeps a name at path, and says whether it is another than before.
+func TakeName(path, name string) (bool, error) {
+	if GivenName(path) == name {
+		return false, nil
+	}
+	if err := atomicfile.Write(path, []byte(name+"\n"), 0o644); err != nil {
+		return false, fmt.Errorf("keep the host name: %w", err)
+	}
+	return true, nil
 }
 
 // SetName makes name the kernel's host name.

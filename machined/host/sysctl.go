@@ -3,6 +3,7 @@
 package host
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // sysctls are what Kubernetes needs beyond the kernel's defaults. Those of the pod network are kube's.
@@ -31,18 +34,36 @@ var sysctls = map[string]string{
 	"fs.protected_symlinks":         "1",
 }
 
-// SetSysctls sets the sysctls that every machine has, then those of the config. What fails does not keep the others
-// from being set.
-func SetSysctls(root string, configured map[string]string) error {
+// Sysctls are the kernel's settings.
+type Sysctls struct {
+	Root  string // /proc/sys
+	Saved string // file that remembers what was there before a config, until the next boot
+}
+
+// Set sets the sysctls that every machine has, then those of the config, and puts back what was there before those that
+// no longer are in the config. What fails does not keep the others from being set.
+func (s Sysctls) Set(configured map[string]string) error {
+	before, problem := s.before()
+	problems := []error{problem}
 	all := maps.Clone(sysctls)
-	var names []string
-	for name, value := range configured {
-		all[canonical(name)] = value
+	for name, value := range before {
+		if _, ours := sysctls[name]; !ours {
+			all[name] = value
+		}
 	}
-	names = slices.Sorted(maps.Keys(all))
-	var problems []error
-	for _, name := range names {
-		if err := os.WriteFile(filepath.Join(root, sysctlPath(name)), []byte(all[name]+"\n"), 0o644); err != nil {
+	for name, value := range configured {
+		name = canonical(name)
+		all[name] = value
+		if _, known := before[name]; !known {
+			if old, err := os.ReadFile(s.path(name)); err == nil {
+				before[name] = strings.TrimSpace(string(old))
+			}
+		}
+	}
+	// Written first: machined may be killed between this and the next line.
+	problems = append(problems, s.remember(before))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if err := os.WriteFile(s.path(name), []byte(all[name]+"\n"), 0o644); err != nil {
 			_, ours := sysctls[name]
 			if ours && errors.Is(err, os.ErrNotExist) {
 				continue // a kernel that was built without it
@@ -52,6 +73,35 @@ func SetSysctls(root string, configured map[string]string) error {
 	}
 	return errors.Join(problems...)
 }
+
+// before are the values of sysctls that a config has set since the boot, as they were without.
+func (s Sysctls) before() (map[string]string, error) {
+	before := map[string]string{}
+	text, err := os.ReadFile(s.Saved)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return before, nil
+	case err == nil:
+		err = json.Unmarshal(text, &before)
+	}
+	if err != nil {
+		return map[string]string{}, fmt.Errorf("sysctls before the config: %w", err)
+	}
+	return before, nil
+}
+
+func (s Sysctls) remember(before map[string]string) error {
+	if len(before) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(before)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(s.Saved, text, 0o600)
+}
+
+func (s Sysctls) path(name string) string { return filepath.Join(s.Root, sysctlPath(name)) }
 
 // canonical is a sysctl's name with dots, as sysctl(8) writes it: where the first separator is a slash, slashes
 // separate and dots belong to names (net/ipv4/conf/eth0.5/forwarding).

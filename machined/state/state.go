@@ -19,9 +19,9 @@ type Machine struct {
 	Version      string      `json:"version"`             // of Coracle
 	Kubernetes   string      `json:"kubernetes"`          // its version
 	Arch         string      `json:"arch"`
-	Slot         string      `json:"slot,omitempty"`   // a or b
-	Config       string      `json:"config,omitempty"` // where the config in force is from
-	Started      time.Time   `json:"started"`          // of the kernel, by the clock as it is now
+	Slot         string      `json:"slot,omitempty"` // a or b
+	Config       Config      `json:"config"`
+	Started      time.Time   `json:"started"` // of the kernel, by the clock as it is now
 	Addresses    []Address   `json:"addresses,omitempty"`
 	API          API         `json:"api"`
 	Time         Time        `json:"time"`
@@ -30,6 +30,22 @@ type Machine struct {
 	Kube         Kube        `json:"kube"`
 	Conditions   []Condition `json:"conditions,omitempty"`   // what is wrong, the worst first
 	ShuttingDown string      `json:"shuttingDown,omitempty"` // why: restart, power off, or asked by init
+}
+
+// Config is which machine config is in force, and what is known of others.
+type Config struct {
+	Source       string         `json:"source,omitempty"` // where the one in force is from; empty: there is none
+	Sources      []ConfigSource `json:"sources,omitempty"`
+	Digest       string         `json:"digest,omitempty"`       // SHA-256 of the file in force, hex
+	TryUntil     time.Time      `json:"tryUntil,omitzero"`      // when the one in force is taken back, by the monotonic clock; zero: it is not
+	StagedDigest string         `json:"stagedDigest,omitempty"` // of the one for the next boot; empty: none
+}
+
+// ConfigSource is a place where a config may be. They are kept in the order in which they were asked.
+type ConfigSource struct {
+	Name string `json:"name"`
+	Used bool   `json:"used,omitempty"`
+	Why  string `json:"why,omitempty"` // it was not used
 }
 
 // Address is an address of an interface.

@@ -1,0 +1,21 @@
+package main
+
+import "github.com/coracle-os/coracle/machined/effect"
+
+// effects are how a changed config takes effect on a running machine, in order. A field that none of them names takes
+// effect at the next boot.
+var effects = []effect.Effect[*daemon]{
+	{Name: "name", Fields: []string{"machine.name"}, Run: (*daemon).setName},
+	{Name: "network", Fields: []string{"machine.network", "machine.name"}, Run: (*daemon).configureNetwork},
+	{Name: "kernel", Fields: []string{"machine.modules", "machine.sysctls"}, Run: (*daemon).setUpKernel},
+	{Name: "API", Fields: []string{"machine.api"}, Run: (*daemon).serveAPI},
+	{Name: "time", Fields: []string{"machine.time"}, Run: (*daemon).startTime},
+	{Name: "logs", Fields: []string{"machine.logs"}, Run: (*daemon).sendLogs},
+	{Name: "watchdog", Fields: []string{"machine.watchdog"}, Run: (*daemon).configureWatchdog},
+	{Name: "Kubernetes", Fields: []string{
+		"machine.role", "machine.name", "machine.labels", "machine.taints", "machine.registries", "machine.network.proxy", "cluster",
+	}, Run: (*daemon).startKube},
+}
+
+// allFields is a change that concerns every effect.
+var allFields = []string{"machine", "cluster"}
