@@ -45,10 +45,13 @@ func image(t *testing.T) string {
 	return path
 }
 
+// all is whether this is `make test-all`.
+func all() bool { return os.Getenv("CORACLE_TEST_ALL") == "1" }
+
 // onlyInAll skips what `make test` leaves to `make test-all`.
 func onlyInAll(t *testing.T) {
 	t.Helper()
-	if os.Getenv("CORACLE_TEST_ALL") != "1" {
+	if !all() {
 		t.Skip("CORACLE_TEST_ALL=1 runs this")
 	}
 }

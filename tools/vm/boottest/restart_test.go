@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+
+	"connectrpc.com/connect"
+
+	"github.com/coracle-os/coracle/machined/api/machinepb"
 )
 
 // containerRun is one run of a container.
@@ -117,7 +121,7 @@ func testMachinedKilled(l *lab) {
 			return err
 		}
 		defer api.Close()
-		_, err = api.Status(l.within(workWithin))
+		_, err = api.GetStatus(l.within(workWithin), connect.NewRequest(&machinepb.GetStatusRequest{}))
 		return err
 	})
 	if now, err := l.pid("kube"); err != nil || now != kube {
