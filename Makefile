@@ -37,6 +37,14 @@ stop: ## End the machine that `make run DETACH=1` left running
 image: host ## Build the disk image, its .zst, SBOM and licences into _out
 	$(IMAGER) build images/$(ARCH).yml --out $(OUT)
 
+.PHONY: ctl
+ctl: ## Build coraclectl for Linux, macOS and Windows, amd64 and arm64, into _out/ctl
+	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
+	  os=$${target%/*}; arch=$${target#*/}; ext=; [ $$os != windows ] || ext=.exe; echo "$(OUT)/ctl/coraclectl-$$os-$$arch$$ext"; \
+	  GOOS=$$os GOARCH=$$arch go build -ldflags "-s -w -X github.com/coracle-os/coracle/tools/coraclectl/command.Version=$(or $(VERSION),dev)" \
+	    -o $(OUT)/ctl/coraclectl-$$os-$$arch$$ext ./tools/coraclectl || exit 1; \
+	done
+
 ##@ Test
 
 .PHONY: test

@@ -116,6 +116,7 @@ func (d *daemon) startLoops() {
 			d.log.Info("status screen", "error", err)
 		}
 	})
+	d.loops.Go(d.announceSelf)
 	d.loop("measurements", time.Minute, d.measure)
 }
 
