@@ -128,7 +128,8 @@ func noConfig(found config.Found) state.Condition {
 		c.Severity = state.Info
 		return c
 	}
-	c.Hint = "Put a file machine.yaml on the BOOT partition (FAT, the one with the folder EFI) from any computer, then start the machine again; or on a volume with the label CORACLE, and attach it. The smallest has three lines:\n" + smallestConfig
+	c.Hint = "Push one to it: coraclectl -n ADDRESS --fingerprint SHA256:... apply -f machine.yaml\n" +
+		"Or put a file machine.yaml on the BOOT partition (FAT, the one with the folder EFI) from any computer, then start the machine again; or on a volume with the label CORACLE, and attach it. The smallest has three lines:\n" + smallestConfig
 	return c
 }
 

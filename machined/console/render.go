@@ -110,7 +110,7 @@ func (s *screen) conditions(m state.Machine) {
 		room := Rows - 1 - len(s.lines) // the last line is for what is left out
 		if len(block) > room {
 			if i > 0 || room <= 1 {
-				s.add(plain, fmt.Sprintf("   and %d more; GetStatus has all", len(m.Conditions)-i))
+				s.add(plain, fmt.Sprintf("   and %d more; coraclectl status has all", len(m.Conditions)-i))
 				return
 			}
 			block = append(block[:room-1], line{plain, "   ..."})

@@ -298,7 +298,7 @@ func (s *Supervisor) pauseAfter(ctx context.Context, reason string, pause time.D
 		m.Kube.Phase, m.Kube.PID, m.Kube.Status, m.Kube.LastExit = state.Waiting, 0, nil, reason
 		m.Kube.Restarts++
 	})
-	s.Store.Set(state.Condition{ID: conditionExit, Severity: state.Error, Message: "Kubernetes ended: " + reason, Hint: "it is started again by itself; its log says more (GetLogs, service kube)"})
+	s.Store.Set(state.Condition{ID: conditionExit, Severity: state.Error, Message: "Kubernetes ended: " + reason, Hint: "it is started again by itself; its log says more (coraclectl logs kube)"})
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	return s.wait(ctx, timer.C)
