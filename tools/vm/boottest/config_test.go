@@ -331,7 +331,7 @@ func testReset(l *lab) {
 	api := l.api()
 	name := l.status(api).Name
 	_, err := api.Reset(l.within(answerWithin), connect.NewRequest(&machinepb.ResetRequest{Name: "another", WipeData: true}))
-	l.refused("the reset of another machine", err, connect.CodeInvalidArgument, name)
+	l.refused("the reset of another machine", err, connect.CodeInvalidArgument, "give the machine's name")
 	if _, err := api.Reset(l.within(answerWithin), connect.NewRequest(&machinepb.ResetRequest{Name: name, WipeData: true, Shutdown: true})); err != nil {
 		l.Fatal(err)
 	}
