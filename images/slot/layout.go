@@ -13,6 +13,9 @@ import (
 // Align is the alignment of each part of a slot, in bytes.
 const Align = 1 << 20
 
+// HashAlgorithm is the kernel's name of what slots' hash trees are made with. docs/decisions/0080 says why.
+const HashAlgorithm = "blake2b-256"
+
 // LayoutPath is where the initrd carries its slot's [Layout].
 const LayoutPath = "/etc/coracle/slot.json"
 
@@ -24,7 +27,8 @@ type Layout struct {
 	RootOffset    uint64 `json:"rootOffset"`    // start of the root file system
 	RootSize      uint64 `json:"rootSize"`      // a multiple of DataBlockSize
 	HashOffset    uint64 `json:"hashOffset"`    // start of the verity superblock; the tree follows it
-	RootHash      string `json:"rootHash"`      // hex SHA-256
+	HashAlgorithm string `json:"hashAlgorithm"` // the kernel's name
+	RootHash      string `json:"rootHash"`      // hex
 	Salt          string `json:"salt"`          // hex, may be empty
 	DataBlockSize uint32 `json:"dataBlockSize"` // bytes
 	HashBlockSize uint32 `json:"hashBlockSize"` // bytes
@@ -48,6 +52,8 @@ func ParseLayout(b []byte) (Layout, error) {
 		return l, fmt.Errorf("slot layout: offsets %d and %d must be multiples of %d", l.RootOffset, l.HashOffset, Align)
 	case l.HashOffset < l.RootOffset+l.RootSize:
 		return l, fmt.Errorf("slot layout: the hash tree at %d overlaps the root that ends at %d", l.HashOffset, l.RootOffset+l.RootSize)
+	case l.HashAlgorithm != HashAlgorithm:
+		return l, fmt.Errorf("slot layout: hashAlgorithm is %q, want %q", l.HashAlgorithm, HashAlgorithm)
 	case len(l.RootHash) != 64:
 		return l, fmt.Errorf("slot layout: rootHash has %d hex digits, want 64", len(l.RootHash))
 	}

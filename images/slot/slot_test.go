@@ -9,7 +9,7 @@ import (
 var hash = strings.Repeat("ab", 32)
 
 func TestParseLayoutRefuses(t *testing.T) {
-	good := Layout{RootOffset: Align, RootSize: 8192, HashOffset: 2 * Align, RootHash: hash, DataBlockSize: 4096, HashBlockSize: 4096}
+	good := Layout{RootOffset: Align, RootSize: 8192, HashOffset: 2 * Align, HashAlgorithm: HashAlgorithm, RootHash: hash, DataBlockSize: 4096, HashBlockSize: 4096}
 	for name, change := range map[string]func(*Layout){
 		"":                    func(*Layout) {},
 		"block size":          func(l *Layout) { l.DataBlockSize = 0 },
@@ -17,6 +17,7 @@ func TestParseLayoutRefuses(t *testing.T) {
 		"offsets":             func(l *Layout) { l.RootOffset = 512 },
 		"above":               func(l *Layout) { l.RootSize = 1<<63 + 1<<62; l.RootOffset = 1 << 63 },
 		"overlaps":            func(l *Layout) { l.RootSize = 4096 << 10 },
+		"hashAlgorithm":       func(l *Layout) { l.HashAlgorithm = "sha1" },
 		"rootHash has 2 hex ": func(l *Layout) { l.RootHash = "ab" },
 	} {
 		l := good

@@ -9,7 +9,7 @@ import (
 func TestTables(t *testing.T) {
 	v := Verity{
 		Data: "253:0", Hash: "254:2", DataSize: 8 << 20, DataBlockSize: 4096,
-		HashOffset: 16 << 20, HashBlockSize: 4096, RootHash: strings.Repeat("ab", 32), Salt: "00ff",
+		HashOffset: 16 << 20, HashBlockSize: 4096, Algorithm: "sha256", RootHash: strings.Repeat("ab", 32), Salt: "00ff",
 	}
 	root := strings.Repeat("ab", 32)
 	for name, test := range map[string]struct{ got, want Target }{

@@ -21,6 +21,7 @@ type Verity struct {
 	DataBlockSize uint32 // bytes
 	HashOffset    uint64 // start of the superblock on Hash, bytes, a multiple of HashBlockSize
 	HashBlockSize uint32 // bytes
+	Algorithm     string // of the hashes, the kernel's name
 	RootHash      string // hex
 	Salt          string // hex, may be empty
 }
@@ -33,8 +34,8 @@ func (v Verity) Target(c Corruption) Target {
 	if salt == "" {
 		salt = "-"
 	}
-	params := fmt.Sprintf("1 %s %s %d %d %d %d sha256 %s %s", v.Data, v.Hash, v.DataBlockSize, v.HashBlockSize,
-		v.DataSize/uint64(v.DataBlockSize), v.HashOffset/uint64(v.HashBlockSize)+1, v.RootHash, salt)
+	params := fmt.Sprintf("1 %s %s %d %d %d %d %s %s %s", v.Data, v.Hash, v.DataBlockSize, v.HashBlockSize,
+		v.DataSize/uint64(v.DataBlockSize), v.HashOffset/uint64(v.HashBlockSize)+1, v.Algorithm, v.RootHash, salt)
 	if c != Fail {
 		params += " 1 " + string(c)
 	}

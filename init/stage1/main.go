@@ -57,7 +57,7 @@ func boot() error {
 	// The slot is found by its GUID, whatever the disks are called. Those of virtual machines, though, keep the order that
 	// they were given in: nothing else tells them apart.
 	loader.Async = func(module string) bool { return module != "virtio_blk" }
-	if err := loader.Load("dm-mod", "dm-verity"); err != nil {
+	if err := loader.Load("dm-mod", "dm-verity", "crypto-"+layout.HashAlgorithm); err != nil {
 		return advise(err, "The initrd does not fit its kernel. "+reinstall)
 	}
 	found, err := await(loader, args, waitForDisk)

@@ -42,7 +42,7 @@ func openRoot(loader *modules.Loader, found place, layout slot.Layout) (node str
 	verity := dm.Verity{
 		Data: data.Number, DataSize: layout.RootSize, DataBlockSize: layout.DataBlockSize,
 		Hash: found.device, HashOffset: layout.HashOffset, HashBlockSize: layout.HashBlockSize,
-		RootHash: layout.RootHash, Salt: layout.Salt,
+		Algorithm: layout.HashAlgorithm, RootHash: layout.RootHash, Salt: layout.Salt,
 	}
 	root, err := dm.Create(rootName, verity.Target(dm.Fail))
 	if err != nil {

@@ -4,14 +4,20 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
 	"os"
+	"slices"
 
-	"github.com/containerd/go-dmverity/pkg/verity"
+	"golang.org/x/crypto/blake2b"
+
+	"github.com/coracle-os/coracle/images/slot"
 )
 
 // BlockSize of the root's data and of its hash tree, in bytes. The kernel takes none above its page size.
@@ -27,42 +33,127 @@ type Tree struct {
 	RootSHA256 string // hex digest of the whole root image, for manifests
 }
 
-// Verity writes the hash tree of the file root to the file tree, without a loop device. The salt makes equal
-// blocks of different images differ; nil takes it from the root's own digest, so that a build repeats byte for byte.
+// Verity writes the hash tree of the file root to the file tree, as the kernel's dm-verity.rst and veritysetup define
+// it (version 1), with [slot.HashAlgorithm]. The salt makes equal blocks of different images differ; nil takes it from
+// the root's own digest, so that a build repeats byte for byte.
 func Verity(ctx context.Context, root, tree string, salt []byte) (Tree, error) {
+	h, err := blake2b.New256(nil)
+	if err != nil {
+		return Tree{}, err
+	}
+	return writeTree(ctx, root, tree, salt, slot.HashAlgorithm, h)
+}
+
+func writeTree(ctx context.Context, root, tree string, salt []byte, algorithm string, h hash.Hash) (Tree, error) {
 	digest, size, err := fileSHA256(ctx, root)
 	if err != nil {
 		return Tree{}, err
 	}
 	if size == 0 || size%BlockSize != 0 {
-		return Tree{}, fmt.Errorf("hash tree of %s: its size %d is not a positive multiple of %d: let the file system's maker pad it", root, size, BlockSize)
+		return Tree{}, fmt.Errorf("%s has %d bytes, want a multiple of %d", root, size, BlockSize)
 	}
 	if salt == nil {
 		salt = digest
 	}
-	p := verity.DefaultParams()
-	p.DataBlockSize, p.HashBlockSize = BlockSize, BlockSize
-	p.DataBlocks = size / BlockSize
-	p.Salt, p.SaltSize = salt, uint16(len(salt))
-	p.HashAreaOffset = BlockSize // the tree follows the superblock's block
-	// A name-based UUID (RFC 9562, version 8): random ones would make builds differ.
-	uuid := sha256.Sum256(append([]byte("coracle verity "), digest...))
-	copy(p.UUID[:], uuid[:])
-	p.UUID[6] = p.UUID[6]&0x0f | 0x80
-	p.UUID[8] = p.UUID[8]&0x3f | 0x80
-
-	hash, err := verity.Create(&p, root, tree)
-	if err != nil {
-		return Tree{}, fmt.Errorf("hash tree of %s: %w", root, err)
+	if len(salt) > len(superblock{}.Salt) {
+		return Tree{}, fmt.Errorf("hash tree of %s: a salt of %d bytes, %d at most", root, len(salt), len(superblock{}.Salt))
 	}
-	st, err := os.Stat(tree)
+	f, err := os.Open(root)
 	if err != nil {
 		return Tree{}, err
 	}
+	defer f.Close()
+	rootHash, levels, err := hashTree(h, contextReader{ctx, f}, salt)
+	if err != nil {
+		return Tree{}, fmt.Errorf("hash tree of %s: %w", root, err)
+	}
+	out := newSuperblock(algorithm, digest, size, salt).block()
+	for _, level := range slices.Backward(levels) { // the top comes first
+		out = append(out, level...)
+	}
+	if err := os.WriteFile(tree, out, 0o644); err != nil {
+		return Tree{}, err
+	}
 	return Tree{
-		Path: tree, Size: uint64(st.Size()), RootHash: hex.EncodeToString(hash), Salt: hex.EncodeToString(salt),
+		Path: tree, Size: uint64(len(out)), RootHash: hex.EncodeToString(rootHash), Salt: hex.EncodeToString(salt),
 		RootSize: size, RootSHA256: hex.EncodeToString(digest),
 	}, nil
+}
+
+// hashTree returns the hash that stands for all blocks of data, and the levels between, the one over the data first.
+// Each level is the hashes of the blocks of the one below, filled up with zeros to whole blocks.
+func hashTree(h hash.Hash, data io.Reader, salt []byte) (rootHash []byte, levels [][]byte, err error) {
+	for {
+		level, err := hashBlocks(h, data, salt)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(level) == h.Size() {
+			return level, levels, nil
+		}
+		if part := len(level) % BlockSize; part != 0 {
+			level = append(level, make([]byte, BlockSize-part)...)
+		}
+		levels = append(levels, level)
+		data = bytes.NewReader(level)
+	}
+}
+
+func hashBlocks(h hash.Hash, data io.Reader, salt []byte) (hashes []byte, err error) {
+	block := make([]byte, BlockSize)
+	for {
+		if _, err := io.ReadFull(data, block); err == io.EOF {
+			return hashes, nil
+		} else if err != nil {
+			return nil, err
+		}
+		h.Reset()
+		h.Write(salt)
+		h.Write(block)
+		hashes = h.Sum(hashes)
+	}
+}
+
+// superblock is struct verity_sb of cryptsetup's lib/verity/verity.c, little-endian. The kernel does not read it;
+// veritysetup does.
+type superblock struct {
+	Signature     [8]byte
+	Version       uint32
+	HashType      uint32
+	UUID          [16]byte
+	Algorithm     [32]byte
+	DataBlockSize uint32
+	HashBlockSize uint32
+	DataBlocks    uint64
+	SaltSize      uint16
+	_             [6]byte
+	Salt          [256]byte
+	_             [168]byte
+}
+
+func newSuperblock(algorithm string, digest []byte, size uint64, salt []byte) superblock {
+	s := superblock{
+		Version: 1, HashType: 1, DataBlockSize: BlockSize, HashBlockSize: BlockSize, DataBlocks: size / BlockSize,
+		SaltSize: uint16(len(salt)),
+	}
+	copy(s.Signature[:], "verity")
+	copy(s.Algorithm[:], algorithm)
+	copy(s.Salt[:], salt)
+	// A name-based UUID (RFC 9562, version 8): random ones would make builds differ.
+	uuid := sha256.Sum256(append([]byte("coracle verity "), digest...))
+	copy(s.UUID[:], uuid[:])
+	s.UUID[6] = s.UUID[6]&0x0f | 0x80
+	s.UUID[8] = s.UUID[8]&0x3f | 0x80
+	return s
+}
+
+// block is the superblock as it is on disk, in a block of its own.
+func (s superblock) block() []byte {
+	b := make([]byte, BlockSize)
+	if _, err := binary.Encode(b, binary.LittleEndian, s); err != nil {
+		panic(err) // the struct has a fixed size, and fits
+	}
+	return b
 }
 
 func fileSHA256(ctx context.Context, name string) (digest []byte, size uint64, err error) {
