@@ -65,7 +65,7 @@ func TestConfigFromServer(t *testing.T) {
 // TestConfigOnVolume has the config on a volume labelled CORACLE.
 func TestConfigOnVolume(t *testing.T) {
 	newLab(t, diskSize, func(l *lab) {
-		path := filepath.Join(l.dev.Dir, "volume.img")
+		path := filepath.Join(l.dev.Dir, "config.img")
 		file := filepath.Join(l.dev.Dir, "machine.yaml")
 		if err := os.WriteFile(file, l.dev.ServerConfig(""), 0o600); err != nil {
 			l.Fatal(err)
