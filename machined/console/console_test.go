@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"rsc.io/qr"
 
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/state"
@@ -18,7 +21,7 @@ var now = time.Date(2026, 11, 23, 0, 41, 29, 0, time.UTC)
 
 func example() state.Machine {
 	return state.Machine{
-		Name: "coracle-1a2b3c", Role: "server", Version: "0.1.0", Kubernetes: "v1.37.2", Arch: "amd64", Slot: "a",
+		Name: "coracle-1a2b3c", Role: "server", Version: "0.1.0", Kubernetes: "v1.37.2", Arch: "amd64", Slot: "a", Config: state.Config{Source: "DATA"},
 		Addresses: []state.Address{{Interface: "eth0", Prefix: "10.0.2.15/24"}, {Interface: "eth0", Prefix: "fec0::5054:ff:fe12:3456/64"}, {Interface: "eth1", Prefix: "192.0.2.7/24"}},
 		API:       state.API{Port: 50000, Fingerprint: "SHA256:Yw3NKWbEM2aRElRIu7JbT/QSpJxzLbLIq8G4WBvXEN0"},
 		Time:      state.Time{Synced: true, Server: "time.cloudflare.com"},
@@ -38,7 +41,7 @@ func TestRender(t *testing.T) {
 			}}}
 		},
 		"no-config": func(m *state.Machine) {
-			m.Role, m.Kube = "", state.Kube{Phase: state.Off}
+			m.Role, m.Kube, m.Config = "", state.Kube{Phase: state.Off}, state.Config{}
 			m.Conditions = []state.Condition{{Severity: state.Error, Message: "This machine has no config.", Hint: "Put a file machine.yaml on the BOOT partition (the first of the disk, FAT) from any computer, then start the machine again. The smallest one has three lines:\napiVersion: coracle/v1alpha1\nkind: MachineConfig\nmachine: {role: server}"}}
 		},
 		"nothing-yet": func(m *state.Machine) {
@@ -64,8 +67,8 @@ func TestRender(t *testing.T) {
 				t.Errorf("%d lines", len(lines))
 			}
 			for _, l := range lines {
-				if len(l) > Columns {
-					t.Errorf("%d columns: %s", len(l), l)
+				if n := utf8.RuneCountInString(l); n > Columns {
+					t.Errorf("%d columns: %s", n, l)
 				}
 			}
 			golden(t, name, got)
@@ -77,6 +80,28 @@ func TestRender(t *testing.T) {
 				t.Error("colours change more than colours")
 			}
 		})
+	}
+}
+
+// TestQuickResponse reads the drawing back, module by module.
+func TestQuickResponse(t *testing.T) {
+	text := "coraclectl -n 192.0.2.7 --fingerprint " + example().API.Fingerprint + " apply -f machine.yaml"
+	code, err := qr.Encode(text, qr.L)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn := quickResponse(text, Rows)
+	for y := range code.Size {
+		for x := range code.Size {
+			r := []rune(drawn[(y+1)/2])[x+1]
+			lit := r == '█' || r == map[bool]rune{true: '▀', false: '▄'}[(y+1)%2 == 0]
+			if lit == code.Black(x, y) {
+				t.Fatalf("module %d, %d is wrong", x, y)
+			}
+		}
+	}
+	if quickResponse(text, len(drawn)-1) != nil || quickResponse(strings.Repeat("x", 3000), Rows) != nil {
+		t.Error("a code that does not fit is drawn")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/state"
@@ -37,6 +38,7 @@ var colours = map[style]string{title: "\x1b[1m", good: "\x1b[32m", warning: "\x1
 type line struct {
 	style style
 	text  string
+	right string // at the end of the screen's line, as it is; for a QR code
 }
 
 // Render draws the state as at most Rows lines of at most Columns columns of ASCII, each ended by a newline. colour adds
@@ -45,28 +47,36 @@ func Render(m state.Machine, now time.Time, colour bool) string {
 	var s screen
 	s.add(title, spread("Coracle "+m.Version, m.Name))
 	s.add(plain, strings.Repeat("-", Columns))
+	if awaitsConfig(m) {
+		s.maintenance(m)
+		return s.String(colour)
+	}
 	s.field("Machine", machine(m))
 	s.field("Addresses", addresses(m.Addresses))
 	s.field("API", api(m.API))
 	style, text := kubernetes(m)
-	s.styled(style, "Kubernetes", text)
+	s.styled(Columns, style, "Kubernetes", text)
 	s.field("Time", clock(m.Time, now))
 	s.field("DATA", disk(m.Data))
 	s.field("Memory", memory(m.Memory))
 	s.add(plain, "")
-	s.conditions(m)
+	s.conditions(m, Columns)
 	return s.String(colour)
 }
 
 // screen collects lines.
 type screen struct{ lines []line }
 
-func (s *screen) add(st style, text string) { s.lines = append(s.lines, line{st, text}) }
+func (s *screen) add(st style, text string) {
+	s.lines = append(s.lines, line{style: st, text: text})
+}
 
-func (s *screen) field(label, value string) { s.styled(plain, label, value) }
+func (s *screen) field(label, value string) { s.styled(Columns, plain, label, value) }
 
-func (s *screen) styled(st style, label, value string) {
-	for i, text := range wrap(value, Columns-labelWidth) {
+func (s *screen) fieldIn(width int, label, value string) { s.styled(width, plain, label, value) }
+
+func (s *screen) styled(width int, st style, label, value string) {
+	for i, text := range wrap(value, width-labelWidth) {
 		if i > 0 {
 			label = ""
 		}
@@ -80,8 +90,8 @@ var marks = map[state.Severity]struct {
 	mark  string
 }{state.Error: {bad, "!! "}, state.Warning: {warning, "!  "}, state.Info: {plain, "i  "}}
 
-// conditions fills the rest of the screen with what is wrong, the worst first.
-func (s *screen) conditions(m state.Machine) {
+// conditions fills the rest of the screen, as wide as said, with what is wrong, the worst first.
+func (s *screen) conditions(m state.Machine, width int) {
 	switch {
 	case m.ShuttingDown != "":
 		s.add(title, "The machine is going down ("+m.ShuttingDown+"). Pods are stopped first.")
@@ -91,20 +101,20 @@ func (s *screen) conditions(m state.Machine) {
 	}
 	for i, c := range m.Conditions {
 		var block []line
-		for j, text := range wrap(c.Message, Columns-3) {
+		for j, text := range wrap(c.Message, width-3) {
 			mark := marks[c.Severity].mark
 			if j > 0 {
 				mark = "   "
 			}
-			block = append(block, line{marks[c.Severity].style, mark + text})
+			block = append(block, line{style: marks[c.Severity].style, text: mark + text})
 		}
 		if c.Hint != "" {
-			for j, text := range wrap(c.Hint, Columns-6) {
+			for j, text := range wrap(c.Hint, width-6) {
 				arrow := "   -> "
 				if j > 0 {
 					arrow = "      "
 				}
-				block = append(block, line{plain, arrow + text})
+				block = append(block, line{style: plain, text: arrow + text})
 			}
 		}
 		room := Rows - 1 - len(s.lines) // the last line is for what is left out
@@ -113,7 +123,7 @@ func (s *screen) conditions(m state.Machine) {
 				s.add(plain, fmt.Sprintf("   and %d more; coraclectl status has all", len(m.Conditions)-i))
 				return
 			}
-			block = append(block[:room-1], line{plain, "   ..."})
+			block = append(block[:room-1], line{style: plain, text: "   ..."})
 		}
 		s.lines = append(s.lines, block...)
 	}
@@ -125,10 +135,16 @@ func (s *screen) String(colour bool) string {
 	for _, l := range s.lines[:min(len(s.lines), Rows)] {
 		text := ascii(strings.TrimRight(l.text, " "))
 		text = text[:min(len(text), Columns)]
+		end := ""
+		if l.right != "" {
+			room := Columns - utf8.RuneCountInString(l.right)
+			text = text[:min(len(text), room)]
+			end = strings.Repeat(" ", room-len(text)) + l.right
+		}
 		if escape := colours[l.style]; colour && escape != "" {
 			text = escape + text + "\x1b[0m"
 		}
-		b.WriteString(text + "\n")
+		b.WriteString(text + end + "\n")
 	}
 	return b.String()
 }
