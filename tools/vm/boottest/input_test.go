@@ -25,7 +25,7 @@ func (l *lab) says(pattern string) {
 func TestNoConfig(t *testing.T) {
 	newLab(t, diskSize, func(l *lab) {
 		l.boot(l.standard())
-		l.says(`machined: .*Put a file machine\.yaml on the BOOT partition`)
+		l.says(`machined: .*put a file machine\.yaml on the BOOT partition`)
 		l.says(fingerprint)
 		if err := l.machine.PowerOff(l.within(shutDownIn)); err != nil {
 			l.Error(err)
