@@ -150,7 +150,7 @@ func startOn(t *testing.T, listener net.Listener) *machine {
 			"meminfo":        {Data: []byte("MemTotal: 1000 kB\nMemAvailable: 500 kB\n")},
 			"self/mountinfo": {Data: nil}, "stat": {Data: []byte("cpu 100 0 0 0 0 0 0 0\n")}, "loadavg": {Data: []byte("1 2 3\n")}, "uptime": {Data: []byte("5.0 1\n")},
 		},
-		Sys: fstest.MapFS{"fs/cgroup/machined/memory.current": {Data: []byte("77\n")}, "class/block/x": {}},
+		Sys: fstest.MapFS{"fs/cgroup/machined/memory.stat": {Data: []byte("anon 33\nfile 44\n")}, "fs/cgroup/machined/memory.current": {Data: []byte("77\n")}, "class/block/x": {}},
 		Etc: fstest.MapFS{"resolv.conf": {Data: []byte("nameserver 192.0.2.53\n")}},
 	}
 	m.server = &api.Server{

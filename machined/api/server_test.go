@@ -87,7 +87,7 @@ func TestAnswers(t *testing.T) {
 	if p, err := c.ListProcesses(ctx, connect.NewRequest(&machinepb.ListProcessesRequest{})); err != nil || len(p.Msg.Processes) != 1 || p.Msg.Processes[0].Args != "init --token=hidden" {
 		t.Errorf("%v, %v", p, err)
 	}
-	if p, err := c.ListServices(ctx, connect.NewRequest(&machinepb.ListServicesRequest{})); err != nil || len(p.Msg.Services) != 3 || p.Msg.Services[1].MemoryBytes != 77 {
+	if p, err := c.ListServices(ctx, connect.NewRequest(&machinepb.ListServicesRequest{})); err != nil || len(p.Msg.Services) != 3 || p.Msg.Services[1].MemoryBytes != 33 {
 		t.Errorf("%v, %v", p, err)
 	}
 	if v, err := c.GetMemory(ctx, connect.NewRequest(&machinepb.GetMemoryRequest{})); err != nil || v.Msg.Meminfo["MemTotal"] != 1024000 || len(v.Msg.Cgroups) != 1 {

@@ -47,7 +47,7 @@ func (s service) ListServices(context.Context, *connect.Request[machinepb.ListSe
 
 // program is a program that runs, in its cgroup. booted is when the kernel was started.
 func (s service) program(name string, pid int, cgroup string, booted time.Time) *machinepb.Service {
-	p := &machinepb.Service{Name: name, State: running, Pid: int32(pid), MemoryBytes: s.Backend.System.CgroupMemory(cgroup)}
+	p := &machinepb.Service{Name: name, State: running, Pid: int32(pid), MemoryBytes: s.Backend.System.CgroupAnonymous(cgroup)}
 	if found, err := s.Backend.System.Process(pid); err == nil && !booted.IsZero() {
 		p.Since = timestamp(booted.Add(found.Started))
 	}

@@ -79,6 +79,9 @@ func TestCgroups(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(list, want) {
 		t.Errorf("%+v, %v", list, err)
 	}
+	if n := s.CgroupAnonymous("/machined"); n != 3 {
+		t.Errorf("%d", n)
+	}
 	if n := s.CgroupMemory("/machined"); n != 5 {
 		t.Errorf("%d", n)
 	}

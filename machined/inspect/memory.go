@@ -85,6 +85,12 @@ func (s System) cgroup(dir, shown string) Cgroup {
 	return c
 }
 
+// CgroupAnonymous is the memory of one cgroup that is its programs' own, in bytes: without what the kernel keeps of files for
+// them and can drop. 0 when it is not known.
+func (s System) CgroupAnonymous(name string) uint64 {
+	return s.cgroup(path.Join("fs/cgroup", name), name).Anonymous
+}
+
 // CgroupMemory is the memory of one cgroup, in bytes; 0 when it is not known.
 func (s System) CgroupMemory(name string) uint64 {
 	return number(s.Sys, path.Join("fs/cgroup", name, "memory.current"))
