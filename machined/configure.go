@@ -57,14 +57,14 @@ func (d *daemon) use(found config.Found) {
 	if found.Config == nil {
 		d.kube.Dismiss() // nobody knows when there will be one
 	} else {
-		d.putInForce(apply.Config{Text: found.Text, MachineConfig: *found.Config}, found.From)
+		d.putInForce(apply.Config{Text: found.Text, MachineConfig: *found.Config, From: found.From})
 	}
 	d.showProblem(found)
 }
 
-// putInForce makes c the config that the machine has; one without a text, that it has none. from is where it is from.
-func (d *daemon) putInForce(c apply.Config, from string) {
-	there := c.Text != nil
+// putInForce makes c the config that the machine has; one without a text, that it has none.
+func (d *daemon) putInForce(c apply.Config) {
+	there, from := c.Text != nil, c.From
 	d.mu.Lock()
 	d.text, d.config, d.configured = c.Text, c.MachineConfig, there
 	found := d.found

@@ -40,8 +40,7 @@ func (d *daemon) watchNetwork(ctx context.Context, beat func()) {
 		beat()
 		s, changed := d.network.State()
 		shown = d.showNetwork(s, shown)
-		c, _ := d.current()
-		d.clock.SetServers(timeServers(c.Machine.Time.Servers, s.NTPServers))
+		d.setTimeServers(s)
 		d.takeName(s.Hostname)
 		wait := d.placeNode(s, started)
 		timer := time.NewTimer(min(wait, lookAgain))
@@ -110,6 +109,8 @@ func (d *daemon) showNetwork(s network.State, before []string) []string {
 func (d *daemon) startTime(context.Context) error {
 	c, _ := d.current()
 	d.store.Update(func(m *state.Machine) { m.Time.Disabled = c.Machine.Time.Disabled })
+	s, _ := d.network.State()
+	d.setTimeServers(s)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -119,15 +120,18 @@ func (d *daemon) startTime(context.Context) error {
 	case !c.Machine.Time.Disabled && d.timing == nil:
 		ctx, cancel := context.WithCancel(d.ctx)
 		d.timing = cancel
-		d.clock.SetServers(timeServers(c.Machine.Time.Servers, nil))
 		d.loops.Go(func() { d.clock.Run(ctx) })
 		d.loops.Go(func() { d.watchClock(ctx) })
 	case d.timing != nil:
-		network, _ := d.network.State()
-		d.clock.SetServers(timeServers(c.Machine.Time.Servers, network.NTPServers))
 		d.clock.Wake()
 	}
 	return nil
+}
+
+// setTimeServers has the clock set from the servers of the config and of the network.
+func (d *daemon) setTimeServers(s network.State) {
+	c, _ := d.current()
+	d.clock.SetServers(timeServers(c.Machine.Time.Servers, s.NTPServers))
 }
 
 // timeServers are those to ask: the config's, but before its defaults those that came with DHCP. chosen is whether the

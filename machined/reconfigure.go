@@ -22,9 +22,10 @@ import (
 type owned struct{ *daemon }
 
 func (d owned) Current() apply.Config {
+	m, _ := d.store.Get()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return apply.Config{Text: d.text, MachineConfig: d.config}
+	return apply.Config{Text: d.text, MachineConfig: d.config, From: m.Config.Source}
 }
 
 func (d owned) Effects(changed []string) []string { return effect.Names(effect.For(effects, changed)) }
@@ -36,12 +37,7 @@ func (d owned) Use(ctx context.Context, c apply.Config, changed []string) error 
 		changed = allFields
 	}
 	return effect.Apply(ctx, d.daemon, effect.For(effects, changed),
-		func() { d.putInForce(c, "the machine API") }, func() { d.putInForce(old, d.source()) })
-}
-
-func (d owned) source() string {
-	m, _ := d.store.Get()
-	return m.Config.Source
+		func() { d.putInForce(c) }, func() { d.putInForce(old) })
 }
 
 func (d owned) Reboot(by string) error { return d.power(control.Reboot, by) }
@@ -83,6 +79,7 @@ func (d *daemon) takeStaged(context.Context) error {
 	if err != nil {
 		return nil // said
 	}
+	defer d.configs.Tell()
 	if _, err := os.Stat(bootedPath); err == nil {
 		return nil
 	}
@@ -99,19 +96,20 @@ func (d *daemon) takeStaged(context.Context) error {
 			Hint: "apply a corrected one, or cancel it",
 		})
 	}
-	d.configs.Tell()
 	return os.WriteFile(bootedPath, nil, 0o600)
 }
 
 // reset forgets the machine's config, or all of DATA, and ends in a reboot.
 func (d *daemon) reset(_ context.Context, o api.ResetOptions) error {
 	files, err := d.files()
-	switch {
-	case o.Wipe:
-		err = storage.MakeAnew(d.boot)
-	case err == nil:
-		err = files.Remove()
-	}
+	d.configs.Alone(func() { // a config that is being kept would be there again
+		switch {
+		case o.Wipe:
+			err = storage.MakeAnew(d.boot)
+		case err == nil:
+			err = files.Remove()
+		}
+	})
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ type Result struct {
 type Config struct {
 	Text []byte // nil: the machine has none
 	types.MachineConfig
+	From string // where it is from, for a person
 }
 
 // Machine is what configs are applied to.

@@ -61,7 +61,7 @@ func newApplier(t *testing.T, inForce []byte) (*Applier, *box, config.Files) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.current = Config{inForce, c}
+		b.current = Config{inForce, c, "DATA"}
 		if err := errors.Join(files.Prepare(inForce), files.Commit()); err != nil {
 			t.Fatal(err)
 		}
@@ -201,8 +201,8 @@ func TestTry(t *testing.T) {
 				}
 				time.Sleep(tc.after)
 				synctest.Wait()
-				if !bytes.Equal(b.current.Text, tc.want) {
-					t.Errorf("in force: %q", b.current.Text)
+				if from := map[bool]string{true: "DATA", false: overAPI}[bytes.Equal(tc.want, old)]; !bytes.Equal(b.current.Text, tc.want) || b.current.From != from {
+					t.Errorf("in force: %q from %s, want that from %s", b.current.Text, b.current.From, from)
 				}
 				if name == "confirmed too late" {
 					if err := a.Confirm("me"); err == nil {

@@ -20,6 +20,9 @@ func (r *Refused) Error() string { return strings.Join(r.Reasons, "\n") }
 // ErrOtherDigest is that the config in force is not the one that the caller knows.
 var ErrOtherDigest = errors.New("the config in force is another by now; look at it and apply again")
 
+// overAPI is where configs that are applied are from.
+const overAPI = "the machine API"
+
 // plan is what applying a config means.
 type plan struct {
 	old, new Config
@@ -44,7 +47,7 @@ func (a *Applier) plan(r Request) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	p.new = Config{r.Text, c}
+	p.new = Config{r.Text, c, overAPI}
 	p.result = Result{Changes: change.Between(p.old.MachineConfig, c), Digest: Digest(r.Text)}
 	reasons := refusals(p.old, c)
 	for _, ch := range p.result.Changes {
