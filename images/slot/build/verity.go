@@ -50,7 +50,7 @@ func writeTree(ctx context.Context, root, tree string, salt []byte, algorithm st
 		return Tree{}, err
 	}
 	if size == 0 || size%BlockSize != 0 {
-		return Tree{}, fmt.Errorf("%s has %d bytes, want a multiple of %d", root, size, BlockSize)
+		return Tree{}, fmt.Errorf("hash tree of %s: its size %d is not a positive multiple of %d: let the file system's maker pad it", root, size, BlockSize)
 	}
 	if salt == nil {
 		salt = digest
