@@ -43,6 +43,7 @@ type announcer struct {
 	mu       sync.Mutex
 	info     Info
 	joined   map[string]int    // interfaces: name → index
+	settled  bool              // all interfaces of info are joined
 	answered map[int]time.Time // when the group was last sent to, by interface
 }
 
@@ -79,21 +80,29 @@ func (a *announcer) update(now Info) (changed bool) {
 		return false
 	}
 	a.mu.Lock()
-	before := a.info
+	before, settled := a.info, a.settled
 	a.mu.Unlock()
+	if settled && before.equal(now) {
+		return false // nearly always: the kernel need not be asked for its interfaces
+	}
 	if before.Fingerprint != "" && (before.instance() != now.instance() || before.host() != now.host()) {
 		a.sayAll(true) // under the name that it had
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.info = now
+	a.info, a.settled = now, true
 	for _, address := range now.Addresses {
 		i, err := net.InterfaceByName(address.Interface)
-		if err != nil || a.joined[i.Name] == i.Index {
+		if err != nil {
+			a.settled = false
+			continue
+		}
+		if a.joined[i.Name] == i.Index {
 			continue
 		}
 		if err := a.join(i); err != nil && !strings.Contains(err.Error(), "in use") { // in use: joined before
 			a.log.Debug("multicast DNS", "interface", i.Name, "error", err)
+			a.settled = false
 			continue
 		}
 		a.joined[i.Name] = i.Index
