@@ -10,11 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/coracle-os/coracle/kube/containerd"
@@ -29,17 +27,7 @@ func TestPull(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	if os.Getenv(inside) == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestPull$", "-test.v")
-		cmd.Env = append(os.Environ(), inside+"=1")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Unshareflags: syscall.CLONE_NEWNS}
-		out, err := cmd.CombinedOutput()
-		t.Logf("%s", out)
-		if _, exited := err.(*exec.ExitError); err != nil && !exited {
-			t.Skipf("no mount namespace: %v", err)
-		} else if err != nil {
-			t.Fatal(err)
-		}
+	if inOwnMounts(t) {
 		return
 	}
 	registry := &registry{user: "edge", password: "secret", blobs: map[string][]byte{}}
