@@ -80,6 +80,34 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+// secrets are the strings of a config that must not be shown.
+func secrets(v reflect.Value, secret bool) (list []string) {
+	switch t := v.Type(); {
+	case strict.IsText(t):
+	case t.Kind() == reflect.Pointer:
+		if !v.IsNil() {
+			return secrets(v.Elem(), secret)
+		}
+	case t.Kind() == reflect.Struct:
+		for _, f := range strict.Fields(t) {
+			list = append(list, secrets(f.Of(v), secret || f.Secret)...)
+		}
+	case t.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			list = append(list, secrets(v.Index(i), secret)...)
+		}
+	case t.Kind() == reflect.Map:
+		for _, element := range v.Seq2() {
+			list = append(list, secrets(element, secret)...)
+		}
+	case t.Kind() == reflect.String:
+		if s := v.String(); secret && s != "" && s != strict.Redacted || strict.WithoutUser(s) != s {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 func FuzzRedact(f *testing.F) {
 	f.Add([]byte(smallest))
 	f.Add([]byte("machine: {network: &n {proxy: {http: hunter2}}, x: *n} # hunter2\n"))
@@ -94,10 +122,8 @@ func FuzzRedact(f *testing.F) {
 		}
 		var c types.MachineConfig
 		if _, err := strict.Decode("", out, &c); err == nil {
-			shown := c
-			strict.Redact(&shown)
-			if !reflect.DeepEqual(c, shown) {
-				t.Errorf("%q became %q, with a secret in it", in, out)
+			if left := secrets(reflect.ValueOf(c), false); len(left) > 0 {
+				t.Errorf("%q became %q, with secrets in it: %q", in, out, left)
 			}
 		}
 	})

@@ -37,15 +37,6 @@ func most(a, b Need) Need {
 	return needs[max(slices.Index(needs, a), slices.Index(needs, b))]
 }
 
-// Most is the greatest of the needs of changes; [Now] when there are none.
-func Most(changes []Change) Need {
-	need := Now
-	for _, c := range changes {
-		need = most(need, c.Needs)
-	}
-	return need
-}
-
 // Change is a field, or an entry of a list or map, that is not the same in two configs.
 type Change struct {
 	Path   string // machine.network.interfaces[0].mtu, machine.labels["example.com/site"]

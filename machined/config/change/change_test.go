@@ -96,15 +96,6 @@ func list(changes []change.Change) string {
 	return b.String()
 }
 
-func TestMost(t *testing.T) {
-	if got := change.Most(nil); got != change.Now {
-		t.Errorf("of nothing: %s", got)
-	}
-	if got := change.Most([]change.Change{{Needs: change.Kube}, {Needs: change.Never}, {Needs: change.Now}}); got != change.Never {
-		t.Errorf("got %s", got)
-	}
-}
-
 // TestAppliesTags finds a misspelt tag, which would be taken for reboot.
 func TestAppliesTags(t *testing.T) {
 	strict.Walk(reflect.TypeFor[types.MachineConfig](), func(path string, f strict.Field) {

@@ -62,14 +62,6 @@ func Time(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// YesNo is how a table says whether.
-func YesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
 // Count is a number with its noun: 1 machine, 2 machines.
 func Count(n int, noun string) string {
 	if n != 1 && !strings.HasSuffix(noun, "s") {
