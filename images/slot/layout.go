@@ -13,6 +13,9 @@ import (
 // Align is the alignment of each part of a slot, in bytes.
 const Align = 1 << 20
 
+// RecordSize is how many bytes at the end of a slot's partition no slot image reaches: images/slot/record is there.
+const RecordSize = 64 << 10
+
 // HashAlgorithm is the kernel's name of what slots' hash trees are made with. docs/decisions/0080 says why.
 const HashAlgorithm = "blake2b-256"
 

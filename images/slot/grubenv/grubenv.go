@@ -5,7 +5,6 @@ package grubenv
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -19,27 +18,37 @@ const Sector = 512
 // signature is the first line of every block.
 const signature = "# GRUB Environment Block\n"
 
-// The variables of the boot: configs/grub/boot.cfg has the state machine.
-const (
-	Active = "active" // slot that is known to be good: a or b
-	Try    = "try"    // slot to boot once; GRUB clears it before it does
-	Tried  = "tried"  // last slot that was booted by Try
-)
+// State are the variables of the boot; configs/grub/boot.cfg has the state machine. A slot is "a" or "b".
+type State struct {
+	Active string // slot that is known to be good
+	Try    string // slot to boot once; GRUB clears it before it does
+	Tried  string // last slot that was booted by Try
+	Failed string // slot that could not be loaded when it was tried
+}
 
-// Format makes a block of the variables, sorted by name. Names and values must be words of letters, digits and -_.:
-// without anything GRUB would have to escape.
-func Format(vars map[string]string) ([]byte, error) {
-	names := make([]string, 0, len(vars))
-	for name := range vars {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+// names of the variables, in the order in which they are written.
+func (s *State) fields() []struct {
+	name  string
+	value *string
+} {
+	return []struct {
+		name  string
+		value *string
+	}{{"active", &s.Active}, {"failed", &s.Failed}, {"tried", &s.Tried}, {"try", &s.Try}}
+}
+
+// Valid is whether GRUB believes the block: it has an active slot.
+func (s State) Valid() bool { return s.Active == "a" || s.Active == "b" }
+
+// Block is the state as GRUB reads it. Values must be words of letters, digits and -_.: without anything GRUB would
+// have to escape.
+func (s State) Block() ([]byte, error) {
 	block := []byte(signature)
-	for _, name := range names {
-		if name == "" || !isWord(name) || !isWord(vars[name]) {
-			return nil, fmt.Errorf("GRUB environment: %q=%q has characters that are not allowed", name, vars[name])
+	for _, f := range s.fields() {
+		if !isWord(*f.value) {
+			return nil, fmt.Errorf("GRUB environment: %s=%q has characters that are not allowed", f.name, *f.value)
 		}
-		block = fmt.Appendf(block, "%s=%s\n", name, vars[name])
+		block = fmt.Appendf(block, "%s=%s\n", f.name, *f.value)
 	}
 	if len(block) > Sector {
 		return nil, fmt.Errorf("GRUB environment: %d bytes of variables do not fit the first sector of %d", len(block), Sector)
@@ -47,29 +56,30 @@ func Format(vars map[string]string) ([]byte, error) {
 	return append(block, bytes.Repeat([]byte{'#'}, Size-len(block))...), nil
 }
 
-// Parse reads a block. It returns what GRUB would understand.
-func Parse(block []byte) (map[string]string, error) {
+// Parse reads a block as GRUB would. Variables that it does not know are left out.
+func Parse(block []byte) (State, error) {
+	var s State
 	if len(block) != Size {
-		return nil, fmt.Errorf("GRUB environment: %d bytes, want %d", len(block), Size)
+		return s, fmt.Errorf("GRUB environment: %d bytes, want %d", len(block), Size)
 	}
 	rest, ok := bytes.CutPrefix(block, []byte(signature))
 	if !ok {
-		return nil, fmt.Errorf("GRUB environment: it does not start with %q", strings.TrimSpace(signature))
+		return s, fmt.Errorf("GRUB environment: it does not start with %q", strings.TrimSpace(signature))
 	}
-	vars := map[string]string{}
 	for len(rest) > 0 {
 		line, after, ended := bytes.Cut(rest, []byte{'\n'})
 		if !ended {
 			break // the padding
 		}
 		rest = after
-		name, value, ok := strings.Cut(string(line), "=")
-		if !ok || strings.HasPrefix(name, "#") {
-			continue
+		name, value, _ := strings.Cut(string(line), "=")
+		for _, f := range s.fields() {
+			if f.name == name {
+				*f.value = value
+			}
 		}
-		vars[name] = value
 	}
-	return vars, nil
+	return s, nil
 }
 
 func isWord(s string) bool {

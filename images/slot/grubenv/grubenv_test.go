@@ -2,37 +2,34 @@ package grubenv
 
 import (
 	"bytes"
-	"maps"
 	"strings"
 	"testing"
 )
 
-func TestFormatAndParse(t *testing.T) {
-	vars := map[string]string{Active: "a", Try: "", Tried: "b"}
-	block, err := Format(vars)
+func TestBlockAndParse(t *testing.T) {
+	state := State{Active: "a", Tried: "b"}
+	block, err := state.Block()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "# GRUB Environment Block\nactive=a\ntried=b\ntry=\n#"; !bytes.HasPrefix(block, []byte(want)) {
+	if want := "# GRUB Environment Block\nactive=a\nfailed=\ntried=b\ntry=\n#"; !bytes.HasPrefix(block, []byte(want)) {
 		t.Errorf("block starts with %q, want %q", block[:len(want)], want)
 	}
 	if len(block) != Size || len(bytes.Trim(block[Sector:], "#")) != 0 {
 		t.Errorf("block has %d bytes, or variables beyond the first sector", len(block))
 	}
-	got, err := Parse(block)
-	if err != nil || !maps.Equal(got, vars) {
-		t.Errorf("parsed %v, %v; want %v", got, err, vars)
+	if got, err := Parse(block); err != nil || got != state {
+		t.Errorf("parsed %v, %v; want %v", got, err, state)
 	}
 }
 
-func TestFormatRefuses(t *testing.T) {
-	for name, vars := range map[string]map[string]string{
-		"newline":  {"a": "b\nc"},
-		"space":    {"a": "b c"},
-		"no name":  {"": "b"},
-		"too much": {"a": strings.Repeat("x", Sector)},
+func TestBlockRefuses(t *testing.T) {
+	for name, state := range map[string]State{
+		"newline":  {Active: "b\nc"},
+		"space":    {Try: "b c"},
+		"too much": {Tried: strings.Repeat("x", Sector)},
 	} {
-		if _, err := Format(vars); err == nil {
+		if _, err := state.Block(); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -42,31 +39,32 @@ func TestParseRefuses(t *testing.T) {
 	for name, block := range map[string][]byte{
 		"empty":   nil,
 		"zeroes":  make([]byte, Size),
+		"ones":    bytes.Repeat([]byte{0xff}, Size),
 		"garbage": bytes.Repeat([]byte{0xa5}, Size),
 		"short":   []byte(signature),
 	} {
-		if _, err := Parse(block); err == nil {
-			t.Errorf("%s: no error", name)
+		if s, err := Parse(block); err == nil || s.Valid() {
+			t.Errorf("%s: %v, no error", name, s)
 		}
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	block, _ := Format(map[string]string{Active: "b"})
+	block, _ := State{Active: "b"}.Block()
 	f.Add(block)
 	f.Add(bytes.Repeat([]byte{'#'}, Size))
 	f.Fuzz(func(t *testing.T, block []byte) {
-		vars, err := Parse(block)
+		s, err := Parse(block)
 		if err != nil {
 			return
 		}
 		// What can be written again must read the same.
-		again, err := Format(vars)
+		again, err := s.Block()
 		if err != nil {
 			return
 		}
-		if got, err := Parse(again); err != nil || !maps.Equal(got, vars) {
-			t.Errorf("parsed %v, formatted and parsed again %v, %v", vars, got, err)
+		if got, err := Parse(again); err != nil || got != s {
+			t.Errorf("parsed %v, formatted and parsed again %v, %v", s, got, err)
 		}
 	})
 }

@@ -125,22 +125,25 @@ func (m *machine) mtools(name string, args ...string) []byte {
 	return out
 }
 
-func (m *machine) setEnvironment(block []byte) {
+func (m *machine) setEnvironment(block []byte) { m.replace("grubenv", block) }
+
+// replace puts another file into BOOT's folder coracle.
+func (m *machine) replace(file string, content []byte) {
 	m.t.Helper()
-	name := filepath.Join(m.t.TempDir(), "grubenv")
-	if err := os.WriteFile(name, block, 0o644); err != nil {
+	name := filepath.Join(m.t.TempDir(), file)
+	if err := os.WriteFile(name, content, 0o644); err != nil {
 		m.t.Fatal(err)
 	}
-	m.mtools("mcopy", "-o", name, "::/coracle/grubenv")
+	m.mtools("mcopy", "-o", name, "::/coracle/"+file)
 }
 
 func (m *machine) environment() string {
 	m.t.Helper()
-	vars, err := grubenv.Parse(m.mtools("mtype", "::/coracle/grubenv"))
+	s, err := grubenv.Parse(m.mtools("mtype", "::/coracle/grubenv"))
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("active=%s try=%s tried=%s", vars["active"], vars["try"], vars["tried"])
+	return fmt.Sprintf("active=%s try=%s tried=%s failed=%s", s.Active, s.Try, s.Tried, s.Failed)
 }
 
 // destroySlotA makes slot A's kernel unreadable.
@@ -238,33 +241,39 @@ func (w *watched) Write(p []byte) (int, error) {
 
 func TestBoot(t *testing.T) {
 	if os.Getenv("CORACLE_TEST_ALL") == "" {
-		t.Skip("boots QEMU ten times: CORACLE_TEST_ALL=1")
+		t.Skip("boots QEMU fourteen times: CORACLE_TEST_ALL=1")
 	}
 	tools := disktest.Tools(t, "gdisk")
 	block := func(active, try, tried string) []byte {
-		b, err := grubenv.Format(map[string]string{grubenv.Active: active, grubenv.Try: try, grubenv.Tried: tried})
+		b, err := grubenv.State{Active: active, Try: try, Tried: tried}.Block()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b
 	}
+	const unreadable = "GRUB environment: it does not start with \"# GRUB Environment Block\""
+	ones := bytes.Repeat([]byte{0xff}, grubenv.Size)
 	tests := []struct {
 		name        string
 		firmware    string
 		prepare     func(*machine)
-		slot        string // that runs
+		slot        string // that runs, and whether on trial
 		environment string // afterwards
 	}{
-		{"as flashed", "uefi", func(*machine) {}, "a", "active=a try= tried="},
-		{"as flashed", "bios", func(*machine) {}, "a", "active=a try= tried="},
-		{"try the other slot", "uefi", func(m *machine) { m.addSlotB(); m.setEnvironment(block("a", "b", "")) }, "b", "active=a try= tried=b"},
-		{"try the other slot", "bios", func(m *machine) { m.addSlotB(); m.setEnvironment(block("a", "b", "")) }, "b", "active=a try= tried=b"},
-		{"the other slot is active", "bios", func(m *machine) { m.addSlotB(); m.setEnvironment(block("b", "", "b")) }, "b", "active=b try= tried=b"},
-		{"try a slot that is not there", "uefi", func(m *machine) { m.setEnvironment(block("a", "b", "")) }, "a", "active=a try= tried=b"},
-		{"try a slot that is not there", "bios", func(m *machine) { m.setEnvironment(block("a", "b", "")) }, "a", "active=a try= tried=b"},
-		{"garbage", "bios", func(m *machine) { m.setEnvironment(bytes.Repeat([]byte{0xa5}, grubenv.Size)) }, "a", "GRUB environment: it does not start with \"# GRUB Environment Block\""},
-		{"garbage", "uefi", func(m *machine) { m.setEnvironment(nil) }, "a", "GRUB environment: 0 bytes, want 1024"},
-		{"the active slot is destroyed", "uefi", func(m *machine) { m.addSlotB(); m.destroySlotA() }, "b", "active=a try= tried="},
+		{"as flashed", "uefi", func(*machine) {}, "a", "active=a try= tried= failed="},
+		{"as flashed", "bios", func(*machine) {}, "a", "active=a try= tried= failed="},
+		{"try the other slot", "uefi", func(m *machine) { m.addSlotB(); m.setEnvironment(block("a", "b", "")) }, "b trial", "active=a try= tried=b failed="},
+		{"try the other slot", "bios", func(m *machine) { m.addSlotB(); m.setEnvironment(block("a", "b", "")) }, "b trial", "active=a try= tried=b failed="},
+		{"the other slot is active", "bios", func(m *machine) { m.addSlotB(); m.setEnvironment(block("b", "", "b")) }, "b", "active=b try= tried=b failed="},
+		{"try a slot that is not there", "uefi", func(m *machine) { m.setEnvironment(block("a", "b", "")) }, "a", "active=a try= tried=b failed=b"},
+		{"try a slot that is not there", "bios", func(m *machine) { m.setEnvironment(block("a", "b", "")) }, "a", "active=a try= tried=b failed=b"},
+		{"garbage", "bios", func(m *machine) { m.setEnvironment(bytes.Repeat([]byte{0xa5}, grubenv.Size)) }, "a", unreadable},
+		{"zeros", "bios", func(m *machine) { m.setEnvironment(make([]byte, grubenv.Size)) }, "a", unreadable},
+		{"ones, and the copy has b", "bios", func(m *machine) { m.addSlotB(); m.setEnvironment(ones); m.replace("grubenv.copy", block("b", "", "")) }, "b", unreadable},
+		{"ones, and no copy", "uefi", func(m *machine) { m.addSlotB(); m.setEnvironment(ones); m.mtools("mdel", "::/coracle/grubenv.copy") }, "a", unreadable},
+		{"an active slot that is none, and a try", "bios", func(m *machine) { m.addSlotB(); m.setEnvironment(block("c", "b", "")) }, "a", "active=c try=b tried= failed="},
+		{"empty", "uefi", func(m *machine) { m.setEnvironment(nil) }, "a", "GRUB environment: 0 bytes, want 1024"},
+		{"the active slot is destroyed", "uefi", func(m *machine) { m.addSlotB(); m.destroySlotA() }, "b", "active=a try= tried= failed="},
 	}
 	for _, test := range tests {
 		t.Run(test.firmware+" "+test.name, func(t *testing.T) {
@@ -275,7 +284,11 @@ func TestBoot(t *testing.T) {
 			}
 			text := start(t, test.firmware, "", m.image)
 			guid := regexp.MustCompile(`Partition unique GUID: (\S+)`).FindStringSubmatch(m.sgdisk("--info=1"))[1]
-			want := fmt.Sprintf("coracle.slot=%s coracle.boot=%s console=", test.slot, strings.ToLower(guid))
+			slot, trial, _ := strings.Cut(test.slot, " ")
+			want := fmt.Sprintf("coracle.slot=%s coracle.boot=%s console=", slot, strings.ToLower(guid))
+			if strings.Contains(text, "coracle.trial") != (trial != "") {
+				t.Errorf("want coracle.trial only for a slot that is tried:\n%s", text)
+			}
 			if !strings.Contains(text, "booted by "+test.firmware+": ") || !strings.Contains(text, want) {
 				t.Errorf("want a boot with %q:\n%s", want, text)
 			}

@@ -56,9 +56,9 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 	if err != nil {
 		return err
 	}
-	if s.SlotSize == 0 || s.SlotSize%mib != 0 || uint64(st.Size()) > s.SlotSize {
-		return fmt.Errorf("slot image %s of %d bytes needs a partition that holds it and is a multiple of 1 MiB, not of %d bytes",
-			s.Slot, st.Size(), s.SlotSize)
+	if s.SlotSize == 0 || s.SlotSize%mib != 0 || uint64(st.Size())+slot.RecordSize > s.SlotSize {
+		return fmt.Errorf("slot image %s of %d bytes needs a partition that holds it and %d bytes more, and is a multiple of 1 MiB, not one of %d bytes",
+			s.Slot, st.Size(), slot.RecordSize, s.SlotSize)
 	}
 	identity, err := json.Marshal(s.Manifest)
 	if err != nil {
@@ -117,7 +117,7 @@ func bootPartition(ctx context.Context, tools Tools, scratch, name string, ident
 	if err != nil {
 		return err
 	}
-	env, err := grubenv.Format(map[string]string{grubenv.Active: "a", grubenv.Try: "", grubenv.Tried: ""})
+	env, err := grubenv.State{Active: "a"}.Block()
 	if err != nil {
 		return err
 	}
@@ -128,6 +128,7 @@ func bootPartition(ctx context.Context, tools Tools, scratch, name string, ident
 			{Path: "EFI/BOOT/BOOTX64.EFI", Data: efi},
 			{Path: "coracle/grub.cfg", Data: grub.Boot},
 			{Path: "coracle/grubenv", Data: env},
+			{Path: "coracle/grubenv.copy", Data: env},
 		}, s.Boot...),
 	})
 }
