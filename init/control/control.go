@@ -9,9 +9,10 @@ const FD = 3
 
 // What machined says.
 const (
-	Healthy  = "healthy"  // the main loops turn; at least every 5 s, and init holds out for 30 s
-	Reboot   = "reboot"   // shut down in order and reboot
-	Poweroff = "poweroff" // shut down in order and power off
+	Healthy   = "healthy"   // the main loops turn; at least every 5 s, and init holds out for 30 s
+	Reboot    = "reboot"    // shut down in order and reboot
+	Poweroff  = "poweroff"  // shut down in order and power off
+	Confirmed = "confirmed" // the version that was on trial is good
 )
 
 // Watchdog is followed by a space and a decimal number of seconds: the watchdog's timeout, 0 to turn it off. Said as soon as

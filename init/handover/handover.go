@@ -20,6 +20,13 @@ type Boot struct {
 	SlotDevice string `json:"slotDevice"` // partition of the slot, such as /dev/vda2
 	Root       string `json:"root"`       // verity device of the root, such as /dev/dm-1
 	RootHash   string `json:"rootHash"`   // hex
+
+	// Trial is that the boot loader boots this slot once, unless it is confirmed.
+	Trial bool `json:"trial,omitempty"`
+	// Watchdog is the file descriptor at which the root's init inherits a watchdog that is armed; 0: none.
+	Watchdog int `json:"watchdog,omitempty"`
+	// WatchdogReset is that the watchdog says that it reset the machine before this boot.
+	WatchdogReset bool `json:"watchdogReset,omitempty"`
 }
 
 // Write stores b at path.

@@ -9,8 +9,9 @@ import (
 
 // arguments are the kernel arguments that stage 1 heeds.
 type arguments struct {
-	slot string // "a" or "b"
-	boot string // GPT GUID of the BOOT partition, lower case
+	slot  string // "a" or "b"
+	boot  string // GPT GUID of the BOOT partition, lower case
+	trial bool   // the boot loader boots the slot this once
 }
 
 func readArguments(path string) (arguments, error) {
@@ -35,6 +36,8 @@ func parseArguments(line string) (arguments, error) {
 			a.slot = value
 		case "coracle.boot":
 			a.boot = strings.ToLower(value)
+		case "coracle.trial":
+			a.trial = true
 		}
 	}
 	switch {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coracle-os/coracle/images/slot"
+	"github.com/coracle-os/coracle/images/slot/record"
 	"github.com/coracle-os/coracle/init/handover"
 	"github.com/coracle-os/coracle/init/kmsg"
 	"github.com/coracle-os/coracle/init/modules"
@@ -64,6 +65,10 @@ func boot() error {
 	if err != nil {
 		return err
 	}
+	if args.trial {
+		trial.begin(found.slot)
+	}
+	dog := arm(loader, args.trial)
 	root, err := openRoot(loader, found, layout)
 	if err != nil {
 		return err
@@ -71,9 +76,11 @@ func boot() error {
 	if err := handover.Write(handover.Path, handover.Boot{
 		Slot: args.slot, Version: layout.Version, Disk: found.disk, Boot: found.boot, SlotDevice: found.slot,
 		Root: root, RootHash: layout.RootHash,
+		Trial: args.trial, Watchdog: dog.inherit(), WatchdogReset: dog.causedReset(),
 	}); err != nil {
 		return fmt.Errorf("leave a note for the root's init: %w", err)
 	}
+	trial.reach(record.Root)
 	kmsg.Milestone(component, "root", fmt.Sprintf("slot %s version %s on %s", args.slot, layout.Version, found.slot))
 	return switchRoot(next)
 }

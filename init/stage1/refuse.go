@@ -45,6 +45,7 @@ func explanation(err error) string {
 // refuse says why the machine does not start, and restarts it.
 func refuse(err error) {
 	kmsg.Error(component, "%s", explanation(err))
+	trial.refused(err)
 	time.Sleep(beforeRestart)
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)

@@ -14,8 +14,9 @@ func TestParseArguments(t *testing.T) {
 		want arguments
 		err  string
 	}{
-		"good":       {"ro coracle.slot=a coracle.boot=" + strings.ToUpper(id) + " panic=10\n", arguments{"a", id}, ""},
-		"last wins":  {"coracle.slot=a coracle.boot=" + id + " coracle.slot=b", arguments{"b", id}, ""},
+		"good":       {"ro coracle.slot=a coracle.boot=" + strings.ToUpper(id) + " panic=10\n", arguments{"a", id, false}, ""},
+		"last wins":  {"coracle.slot=a coracle.boot=" + id + " coracle.slot=b", arguments{"b", id, false}, ""},
+		"trial":      {"coracle.slot=b coracle.trial coracle.boot=" + id, arguments{"b", id, true}, ""},
 		"no slot":    {"coracle.boot=" + id, arguments{}, "coracle.slot is missing"},
 		"third slot": {"coracle.slot=c coracle.boot=" + id, arguments{}, `coracle.slot is "c"`},
 		"no boot":    {"coracle.slot=b", arguments{}, "coracle.boot is missing"},

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/coracle-os/coracle/init/control"
+	"github.com/coracle-os/coracle/init/handover"
 )
 
 func TestBackoff(t *testing.T) {
@@ -181,7 +182,7 @@ func TestListen(t *testing.T) {
 	now = now.Add(time.Hour)
 	requests := make(chan request, 1)
 	var timeouts []int
-	s := newSupervisor(nil, h, func(seconds int) { timeouts = append(timeouts, seconds) }, requests)
+	s := newSupervisor(nil, h, func(seconds int) { timeouts = append(timeouts, seconds) }, requests, newTrial(handover.Boot{}, requests))
 	for _, word := range []string{"nonsense", "watchdog", "watchdog -1", "watchdog 15", "watchdog 0", control.Healthy, control.Poweroff, control.Reboot} {
 		unix.Write(pair[1], []byte(word))
 	}

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/coracle-os/coracle/init/handover"
 	"github.com/coracle-os/coracle/init/kmsg"
 	"github.com/coracle-os/coracle/init/modules"
 )
@@ -57,8 +58,15 @@ func main() {
 		kmsg.Error(component, "%v", err)
 	}
 	loader := modules.Open(dir)
+	boot, err := handover.Read(handover.Path)
+	if err != nil {
+		kmsg.Error(component, "%v", err)
+	}
 	dog := newWatchdog(health, loader.Load)
-	machined := newSupervisor(children, health, dog.setTimeout, requests)
+	dog.takeOver(boot.Watchdog)
+	trial := newTrial(boot, requests)
+	guard("trial", trial.run)
+	machined := newSupervisor(children, health, dog.setTimeout, requests, trial)
 	guard("supervisor", machined.run)
 	guard("devices", func() { watchDevices(loader, requests) })
 	guard("watchdog", dog.run)

@@ -49,7 +49,7 @@ func longest(steps []step) time.Duration {
 }
 
 // shutdown brings the machine down. It does not return while reboot(2) works.
-func shutdown(r request, machined *supervisor, dog *watchdog) {
+func shutdown(r request, machined *supervisor, dog *dog) {
 	steps := sequence(machined)
 	dog.beginShutdown(longest(steps))
 	showKernelLog()

@@ -34,15 +34,16 @@ type supervisor struct {
 	health   *health
 	watchdog func(seconds int) // sets its timeout
 	requests chan<- request
+	trial    *trial
 
 	stop    chan struct{} // closed: end machined and do not start it again
 	stopped chan struct{} // closed: that is done
 	once    sync.Once
 }
 
-func newSupervisor(children *reaper, health *health, watchdog func(seconds int), requests chan<- request) *supervisor {
+func newSupervisor(children *reaper, health *health, watchdog func(seconds int), requests chan<- request, trial *trial) *supervisor {
 	return &supervisor{
-		children: children, health: health, watchdog: watchdog, requests: requests,
+		children: children, health: health, watchdog: watchdog, requests: requests, trial: trial,
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -57,6 +58,7 @@ func (s *supervisor) run() {
 			s.once.Do(func() { close(s.stopped) })
 			return
 		}
+		s.trial.ended(why)
 		wait := pause.next(time.Since(began))
 		kmsg.Error(component, "machined %s; it is started again in %v. Pods keep running", why, wait)
 		select {
@@ -193,6 +195,8 @@ func (s *supervisor) listen(line *os.File) {
 			ask(s.requests, request{restart, "machined asked for it"})
 		case control.Poweroff:
 			ask(s.requests, request{powerOff, "machined asked for it"})
+		case control.Confirmed:
+			s.trial.confirm()
 		case control.Watchdog:
 			seconds, err := strconv.ParseUint(argument, 10, 16)
 			if err != nil {

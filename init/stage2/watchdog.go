@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,11 +11,10 @@ import (
 
 	"github.com/coracle-os/coracle/init/control"
 	"github.com/coracle-os/coracle/init/kmsg"
+	"github.com/coracle-os/coracle/init/watchdog"
 )
 
 const (
-	// watchdogDevices are the kernel's names of them. /dev/watchdog is a second name of the first.
-	watchdogDevices = "/dev/watchdog[0-9]*"
 	// softdogAfter is when the kernel's own watchdog is taken, if none of the hardware's works. It cannot help when the
 	// kernel itself hangs.
 	softdogAfter = 30 * time.Second
@@ -27,9 +24,9 @@ const (
 	shutdownSlack = 30 * time.Second
 )
 
-// watchdog restarts the machine when machined is no longer healthy, PID 1 hangs, or a shutdown does not come to its
+// dog restarts the machine when machined is no longer healthy, PID 1 hangs, or a shutdown does not come to its
 // end.
-type watchdog struct {
+type dog struct {
 	health  *health
 	load    func(modules ...string) error
 	devices string // pattern of their names
@@ -37,6 +34,7 @@ type watchdog struct {
 
 	mu       sync.Mutex
 	device   *os.File
+	software bool      // device is the kernel's own
 	wanted   int       // seconds, asked of the hardware, which may have less: a Raspberry Pi's 15 at most; 0: no watchdog
 	timeout  int       // seconds, what the hardware has
 	softdog  bool      // was tried
@@ -45,21 +43,38 @@ type watchdog struct {
 	shutdown time.Time // when a shutdown must be over; zero while there is none
 }
 
-func newWatchdog(health *health, load func(modules ...string) error) *watchdog {
-	return &watchdog{
-		health: health, load: load, devices: watchdogDevices, began: time.Now(),
+func newWatchdog(health *health, load func(modules ...string) error) *dog {
+	return &dog{
+		health: health, load: load, devices: watchdog.Devices, began: time.Now(),
 		wanted: int(control.WatchdogDefault / time.Second),
 	}
 }
 
-func (w *watchdog) run() {
+// takeOver goes on with the watchdog that stage 1 opened; 0: there is none.
+func (w *dog) takeOver(fd int) {
+	if fd == 0 {
+		return
+	}
+	unix.CloseOnExec(fd)
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+	if err != nil {
+		kmsg.Error(component, "take the watchdog over: %v", err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.use(os.NewFile(uintptr(fd), name))
+	w.feed()
+}
+
+func (w *dog) run() {
 	for {
 		time.Sleep(w.turn(time.Now()))
 	}
 }
 
 // turn does what is to be done now, and returns the time until the next turn.
-func (w *watchdog) turn(now time.Time) time.Duration {
+func (w *dog) turn(now time.Time) time.Duration {
 	if w.wantsSoftdog(now) {
 		// Not while the lock is held: loading a module may hang, and a shutdown must begin all the same.
 		if err := w.load("softdog"); err != nil {
@@ -70,6 +85,9 @@ func (w *watchdog) turn(now time.Time) time.Duration {
 	defer w.mu.Unlock()
 	if !w.ready() {
 		return longestFeed
+	}
+	if w.software && now.Sub(w.began) < softdogAfter {
+		w.preferHardware()
 	}
 	hungry := !mayFeed(now, w.health.ok(), w.shutdown)
 	if hungry != w.hungry {
@@ -87,7 +105,7 @@ func (w *watchdog) turn(now time.Time) time.Duration {
 }
 
 // wantsSoftdog says once that it is time to load the kernel's own watchdog.
-func (w *watchdog) wantsSoftdog(now time.Time) bool {
+func (w *dog) wantsSoftdog(now time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.softdog || now.Sub(w.began) < softdogAfter || w.wanted == 0 || w.ready() {
@@ -98,7 +116,7 @@ func (w *watchdog) wantsSoftdog(now time.Time) bool {
 }
 
 // ready opens a watchdog, unless one is open or none is wanted, and reports whether one is open.
-func (w *watchdog) ready() bool {
+func (w *dog) ready() bool {
 	if w.device != nil || w.wanted == 0 {
 		return w.device != nil
 	}
@@ -110,7 +128,7 @@ func (w *watchdog) ready() bool {
 	return err == nil
 }
 
-func (w *watchdog) complaint() string {
+func (w *dog) complaint() string {
 	if !w.shutdown.IsZero() {
 		return "the shutdown takes too long"
 	}
@@ -132,38 +150,44 @@ func feedEvery(timeout int) time.Duration {
 }
 
 // open takes the first watchdog that can be opened.
-func (w *watchdog) open() error {
-	names, _ := filepath.Glob(w.devices)
-	err := os.ErrNotExist
-	for i, name := range names {
-		f, e := os.OpenFile(name, os.O_WRONLY, 0)
-		if e == nil {
-			w.device = f
-			w.applyTimeout()
-			return nil
-		}
-		if i == 0 {
-			err = e
-		}
+func (w *dog) open() error {
+	f, err := watchdog.Open(w.devices, "")
+	if err != nil {
+		return err
 	}
-	return err
+	w.use(f)
+	return nil
 }
 
-func (w *watchdog) applyTimeout() {
-	fd := int(w.device.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.WDIOC_SETTIMEOUT, w.wanted); err != nil {
+func (w *dog) use(f *os.File) {
+	w.device = f
+	w.software = watchdog.Identity(f) == watchdog.Software
+	w.softdog = w.softdog || w.software
+	w.applyTimeout()
+}
+
+// preferHardware changes from the kernel's own watchdog, which stage 1 takes when there is no other yet, to one whose
+// driver is there by now.
+func (w *dog) preferHardware() {
+	f, err := watchdog.Open(w.devices, w.device.Name())
+	if err != nil {
+		return
+	}
+	old := w.device
+	w.use(f)
+	watchdog.Disarm(old)
+}
+
+func (w *dog) applyTimeout() {
+	var err error
+	if w.timeout, err = watchdog.SetTimeout(w.device, w.wanted); err != nil {
 		kmsg.Info(component, "set the watchdog's timeout: %v", err) // It keeps its own.
 	}
-	w.timeout = w.wanted
-	if n, err := unix.IoctlGetInt(fd, unix.WDIOC_GETTIMEOUT); err == nil && n > 0 {
-		w.timeout = n
-	}
-	name, _ := os.ReadFile(filepath.Join("/sys/class/watchdog", filepath.Base(w.device.Name()), "identity"))
-	kmsg.Info(component, "watchdog %s, %d s", strings.TrimSpace(string(name)), w.timeout)
+	kmsg.Info(component, "watchdog %s, %d s", watchdog.Identity(w.device), w.timeout)
 }
 
 // setTimeout is called when machined says which timeout in seconds the machine config wants; 0 turns the watchdog off.
-func (w *watchdog) setTimeout(seconds int) {
+func (w *dog) setTimeout(seconds int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if seconds == w.wanted {
@@ -180,21 +204,19 @@ func (w *watchdog) setTimeout(seconds int) {
 	}
 }
 
-// disarm stops the device: that is what the letter V means to the driver, followed by a close.
-func (w *watchdog) disarm() {
-	w.device.Write([]byte("V"))
-	w.device.Close()
+func (w *dog) disarm() {
+	watchdog.Disarm(w.device)
 	w.device = nil
 }
 
-func (w *watchdog) feed() {
-	if _, err := w.device.Write([]byte{0}); err != nil {
+func (w *dog) feed() {
+	if err := watchdog.Feed(w.device); err != nil {
 		kmsg.Error(component, "feed the watchdog: %v", err)
 	}
 }
 
 // beginShutdown gives the machine limit to go down.
-func (w *watchdog) beginShutdown(limit time.Duration) {
+func (w *dog) beginShutdown(limit time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.shutdown = time.Now().Add(limit + shutdownSlack)
@@ -204,7 +226,7 @@ func (w *watchdog) beginShutdown(limit time.Duration) {
 // drivers stop it when reboot(2) begins (watchdog_stop_on_reboot in the kernel), and what hangs then is for resetAfter;
 // with the others it also covers firmware and kernel until init opens it again. A machine that is switched off must not
 // be woken by it.
-func (w *watchdog) last(a action) {
+func (w *dog) last(a action) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.device == nil {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestMayFeed(t *testing.T) {
@@ -60,7 +62,7 @@ func TestSoftdog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var loaded []string
-	var w *watchdog
+	var w *dog
 	w = newWatchdog(newHealth(time.Now), func(modules ...string) error {
 		loaded = append(loaded, modules...)
 		if !w.mu.TryLock() {
@@ -103,5 +105,38 @@ func TestWatchdogOff(t *testing.T) {
 	}
 	if w.turn(time.Now().Add(time.Hour)); w.device != nil || w.softdog {
 		t.Error("a watchdog was taken again")
+	}
+}
+
+// What stage 1 took is gone on with, and left for the hardware's when that comes.
+func TestTakeOver(t *testing.T) {
+	dir := t.TempDir()
+	f, err := os.Create(dir + "/watchdog0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Dup(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWatchdog(newHealth(time.Now), nil)
+	w.devices = dir + "/watchdog[0-9]*"
+	w.takeOver(0)
+	if w.device != nil {
+		t.Error("took over what is not there")
+	}
+	w.takeOver(fd)
+	if got, _ := os.ReadFile(f.Name()); string(got) != "\x00" || w.device.Name() != f.Name() {
+		t.Errorf("wrote %q to %s, want it fed", got, w.device.Name())
+	}
+	w.software = true // as its identity would say
+	if err := os.WriteFile(dir+"/watchdog1", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.turn(w.began.Add(time.Second))
+	first, _ := os.ReadFile(dir + "/watchdog0")
+	second, _ := os.ReadFile(dir + "/watchdog1")
+	if string(first) != "\x00V" || string(second) != "\x00" {
+		t.Errorf("the kernel's own got %q, the hardware's %q: want it stopped, and that fed", first, second)
 	}
 }
