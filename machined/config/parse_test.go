@@ -77,20 +77,28 @@ func TestValidate(t *testing.T) {
 		"sysctl for all":            {machine("  sysctls: {net.ipv4.conf.*.rp_filter: 1}"), `m:5: machine.sysctls["net.ipv4.conf.*.rp_filter"]: "net.ipv4.conf.*.rp_filter" is not a sysctl such as net.ipv4.ip_forward`},
 		"module":                    {machine("  modules: [wireguard, wireguard, a.ko]"), "m:5: machine.modules[1]: wireguard is in the list already\nm:5: machine.modules[2]: \"a.ko\" is not a kernel module's name such as wireguard (without .ko)"},
 		"watchdog":                  {machine("  watchdog: {timeout: 1s}"), "m:5: machine.watchdog.timeout: 1s is not between 10s and 1h; 0s turns the watchdog off"},
-		"duration":                  {machine("  watchdog: {timeout: 60}"), `m:5: machine.watchdog.timeout: "60" is not a duration such as 30s or 5m`},
-		"log device":                {machine("  logs: {device: /dev/tty1}"), "m:5: machine.logs.device: /dev/tty1 is in use by the status screen or the kernel; take a serial line such as /dev/ttyS1"},
-		"reserved label":            {machine("  labels: {kubernetes.io/hostname: x}"), `m:5: machine.labels["kubernetes.io/hostname"]: a node may not give itself labels of kubernetes.io and k8s.io; take a domain of your own, or node.kubernetes.io/…`},
-		"taint":                     {machine("  taints: ['a=b:NoShedule']"), `m:5: machine.taints[0]: "NoShedule" is not the effect of a taint; did you mean NoSchedule?`},
-		"overlap":                   {smallest + "cluster: {serviceCIDR: 10.42.128.0/20}", "m:4: cluster.serviceCIDR: podCIDR 10.42.0.0/16 and serviceCIDR 10.42.128.0/20 overlap"},
-		"pod CIDR too small":        {smallest + "cluster: {podCIDR: 10.1.0.0/26}", "m:4: cluster.podCIDR: /26 is not between /8 and /24: every node takes a /24 of it"},
-		"IPv6 pods":                 {smallest + "cluster: {podCIDR: 'fd00::/48'}", "m:4: cluster.podCIDR: fd00::/48 is IPv6; write an IPv4 network before it: clusters of IPv6 alone come with a later version"},
-		"loopback services":         {smallest + "cluster: {serviceCIDR: 127.16.0.0/16}", "m:4: cluster.serviceCIDR: 127.16.0.0/16 overlaps 127.0.0.0/8 (loopback)"},
-		"domain":                    {smallest + "cluster: {domain: Cluster.local}", `m:4: cluster.domain: "Cluster.local" is not a domain such as cluster.local`},
-		"SAN":                       {smallest + "cluster: {apiServer: {extraSANs: ['https://x']}}", `m:4: cluster.apiServer.extraSANs[0]: "https://x" is not a host name or an IP address`},
-		"datastore":                 {smallest + "cluster: {datastore: {kind: etcd}}", `m:4: cluster.datastore.kind: is "etcd", should be sqlite`},
-		"under-indented":            {machine(" name: x"), "m:5: not valid YAML: did not find expected key, here or in the block that starts here"},
-		"not a group":               {"- x", "m:1: is a list, should be fields with values (name: value)"},
-		"binary":                    {"\x00\x01", "m: not valid YAML: control characters are not allowed"},
+		"upgrade": {
+			machine("  upgrade: {deadline: 1m, confirm: 2m, source: 'ftp://x', window: {days: [sunday], start: noon, duration: 1m}, keys: [{}]}"),
+			"m:5: machine.upgrade.deadline: 1m0s is not between 2m0s and 1h0m0s\nm:5: machine.upgrade.confirm: 2m0s is not less than machine.upgrade.deadline (1m0s)\n" +
+				"m:5: machine.upgrade.source: \"ftp://x\" is not an address such as https://releases.example.com/coracle-latest-amd64.slot or oci://registry.example.com/coracle:stable\n" +
+				"m:5: machine.upgrade.window.duration: 1m0s is not between 10m0s and 24h0m0s\nm:5: machine.upgrade.window.days[0]: \"sunday\" is not one of sun, mon, tue, wed, thu, fri, sat\n" +
+				"m:5: machine.upgrade.window.start: \"noon\" is not hours and minutes such as 02:00\nm:5: machine.upgrade.keys[0].name: is missing; write whose key it is\n" +
+				"m:5: machine.upgrade.keys[0].key: is missing; write ed25519: and the public key in base64",
+		},
+		"duration":           {machine("  watchdog: {timeout: 60}"), `m:5: machine.watchdog.timeout: "60" is not a duration such as 30s or 5m`},
+		"log device":         {machine("  logs: {device: /dev/tty1}"), "m:5: machine.logs.device: /dev/tty1 is in use by the status screen or the kernel; take a serial line such as /dev/ttyS1"},
+		"reserved label":     {machine("  labels: {kubernetes.io/hostname: x}"), `m:5: machine.labels["kubernetes.io/hostname"]: a node may not give itself labels of kubernetes.io and k8s.io; take a domain of your own, or node.kubernetes.io/…`},
+		"taint":              {machine("  taints: ['a=b:NoShedule']"), `m:5: machine.taints[0]: "NoShedule" is not the effect of a taint; did you mean NoSchedule?`},
+		"overlap":            {smallest + "cluster: {serviceCIDR: 10.42.128.0/20}", "m:4: cluster.serviceCIDR: podCIDR 10.42.0.0/16 and serviceCIDR 10.42.128.0/20 overlap"},
+		"pod CIDR too small": {smallest + "cluster: {podCIDR: 10.1.0.0/26}", "m:4: cluster.podCIDR: /26 is not between /8 and /24: every node takes a /24 of it"},
+		"IPv6 pods":          {smallest + "cluster: {podCIDR: 'fd00::/48'}", "m:4: cluster.podCIDR: fd00::/48 is IPv6; write an IPv4 network before it: clusters of IPv6 alone come with a later version"},
+		"loopback services":  {smallest + "cluster: {serviceCIDR: 127.16.0.0/16}", "m:4: cluster.serviceCIDR: 127.16.0.0/16 overlaps 127.0.0.0/8 (loopback)"},
+		"domain":             {smallest + "cluster: {domain: Cluster.local}", `m:4: cluster.domain: "Cluster.local" is not a domain such as cluster.local`},
+		"SAN":                {smallest + "cluster: {apiServer: {extraSANs: ['https://x']}}", `m:4: cluster.apiServer.extraSANs[0]: "https://x" is not a host name or an IP address`},
+		"datastore":          {smallest + "cluster: {datastore: {kind: etcd}}", `m:4: cluster.datastore.kind: is "etcd", should be sqlite`},
+		"under-indented":     {machine(" name: x"), "m:5: not valid YAML: did not find expected key, here or in the block that starts here"},
+		"not a group":        {"- x", "m:1: is a list, should be fields with values (name: value)"},
+		"binary":             {"\x00\x01", "m: not valid YAML: control characters are not allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("m", []byte(tc.in))

@@ -14,8 +14,8 @@ import (
 
 // public are fields that sound like a secret and are none.
 var public = []string{
-	"machine.api.keys",       // public keys
-	"machine.api.keys[].key", //
+	"machine.api.keys", "machine.api.keys[].key", // public keys
+	"machine.upgrade.keys", "machine.upgrade.keys[].key",
 }
 
 // TestSecretsAreTagged fails when a field is added that sounds like a secret and would be shown.

@@ -19,6 +19,7 @@ var checks = []func(*checker){
 	checkAPI,
 	checkKernel,
 	checkWatchdog,
+	checkUpgrade,
 	checkLogs,
 	checkNode,
 	checkRegistries,

@@ -20,6 +20,7 @@ type Machine struct {
 	// Kernel modules to load, as far as the image has them. One that is taken from the list stays loaded until the next boot.
 	Modules  []string `yaml:"modules" example:"wireguard" applies:"now"`
 	Watchdog Watchdog `yaml:"watchdog" applies:"now"`
+	Upgrade  Upgrade  `yaml:"upgrade" applies:"now"`
 	Logs     Logs     `yaml:"logs" applies:"now"`
 	// Labels of the Kubernetes node. A node may not give itself those of kubernetes.io, but node.kubernetes.io/….
 	Labels map[string]string `yaml:"labels" example:"{example.com/site: harbour}" applies:"kube"`
