@@ -23,6 +23,7 @@ import (
 	"github.com/coracle-os/coracle/machined/network"
 	"github.com/coracle-os/coracle/machined/services"
 	"github.com/coracle-os/coracle/machined/state"
+	"github.com/coracle-os/coracle/machined/update"
 )
 
 // kubeProgram is how kube is run. HOME is where programs look for settings of theirs that a machine does not have.
@@ -53,6 +54,7 @@ type daemon struct {
 	clock      *clock.Syncer
 	api        *api.Server
 	configs    configs
+	updater    *update.Updater
 
 	nodeChanged chan struct{} // a signal that node is another
 
@@ -94,6 +96,7 @@ func newDaemon(ctx context.Context, line *os.File) *daemon {
 	d.network = network.New(d.log)
 	d.clock = clock.New(d.release.Built(), clock.SavedPath, d.log)
 	d.configs = newConfigs(d)
+	d.updater = newUpdater(d)
 	d.api = &api.Server{Log: d.log, Backend: d.backend()}
 	return d
 }

@@ -45,6 +45,7 @@ func main() {
 		if err := sequence.Run(ctx, d, phases, d.reportPhase); err != nil {
 			panic(err) // the list is wrong, which the tests find
 		}
+		d.loops.Go(d.watchTrial)
 		d.awaitConfig()
 	}()
 	<-terminate

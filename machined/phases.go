@@ -11,6 +11,7 @@ var phases = []sequence.Phase[*daemon]{
 	{Name: "storage", Run: (*daemon).prepareStorage},
 	{Name: "media", Run: (*daemon).mountMedia},
 	{Name: "identity", After: []string{"storage"}, Run: (*daemon).identify},
+	{Name: "upgrade", After: []string{"storage"}, Run: (*daemon).recoverUpdate},
 	{Name: "staged config", After: []string{"storage"}, Run: (*daemon).takeStaged},
 	{Name: "config", After: []string{"staged config", "media"}, Run: (*daemon).findConfig},
 	{Name: "name", After: []string{"identity", "config"}, Run: (*daemon).setName},
@@ -22,5 +23,5 @@ var phases = []sequence.Phase[*daemon]{
 	{Name: "logs", After: []string{"config"}, Run: (*daemon).sendLogs},
 	{Name: "watchdog", After: []string{"config"}, Run: (*daemon).configureWatchdog},
 	// Not after network or time: kube waits for an address itself, and for the time not at all.
-	{Name: "kube", After: []string{"saved clock", "media", "name", "kernel"}, Run: (*daemon).startKube},
+	{Name: "kube", After: []string{"saved clock", "media", "name", "kernel", "upgrade"}, Run: (*daemon).startKube},
 }

@@ -15,6 +15,9 @@ func (d *daemon) shutDown() {
 	})
 	d.log.Warn("the machine goes down: pods are stopped first")
 	d.kube.Shutdown()
+	if err := d.updater.BeforeRestart(); err != nil {
+		d.log.Error("upgrade", "error", err)
+	}
 }
 
 // lastWait is how long loops may take to end. What blocks, such as a serial line that nobody reads, must not keep the

@@ -57,8 +57,24 @@ func ParseLayout(b []byte) (Layout, error) {
 		return l, fmt.Errorf("slot layout: the hash tree at %d overlaps the root that ends at %d", l.HashOffset, l.RootOffset+l.RootSize)
 	case l.HashAlgorithm != HashAlgorithm:
 		return l, fmt.Errorf("slot layout: hashAlgorithm is %q, want %q", l.HashAlgorithm, HashAlgorithm)
+	case l.HashBlockSize < 2*hashSize:
+		return l, fmt.Errorf("slot layout: hashBlockSize %d does not hold two hashes", l.HashBlockSize)
 	case len(l.RootHash) != 64:
 		return l, fmt.Errorf("slot layout: rootHash has %d hex digits, want 64", len(l.RootHash))
 	}
 	return l, nil
 }
+
+// ImageSize is the size of the whole slot image in bytes: to the end of the hash tree, a multiple of [Align].
+func (l Layout) ImageSize() uint64 {
+	size := uint64(l.HashBlockSize) // the superblock
+	perBlock := uint64(l.HashBlockSize) / hashSize
+	for blocks := l.RootSize / uint64(l.DataBlockSize); blocks > 1; {
+		blocks = (blocks + perBlock - 1) / perBlock
+		size += blocks * uint64(l.HashBlockSize)
+	}
+	return (l.HashOffset + size + Align - 1) / Align * Align
+}
+
+// hashSize is how many bytes a hash of [HashAlgorithm] has.
+const hashSize = 32

@@ -20,6 +20,7 @@ type Boot struct {
 	SlotDevice string `json:"slotDevice"` // partition of the slot, such as /dev/vda2
 	Root       string `json:"root"`       // verity device of the root, such as /dev/dm-1
 	RootHash   string `json:"rootHash"`   // hex
+	ImageSize  uint64 `json:"imageSize"`  // bytes of the slot image
 
 	// Trial is that the boot loader boots this slot once, unless it is confirmed.
 	Trial bool `json:"trial,omitempty"`

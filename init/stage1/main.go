@@ -75,7 +75,7 @@ func boot() error {
 	}
 	if err := handover.Write(handover.Path, handover.Boot{
 		Slot: args.slot, Version: layout.Version, Disk: found.disk, Boot: found.boot, SlotDevice: found.slot,
-		Root: root, RootHash: layout.RootHash,
+		Root: root, RootHash: layout.RootHash, ImageSize: layout.ImageSize(),
 		Trial: args.trial, Watchdog: dog.inherit(), WatchdogReset: dog.causedReset(),
 	}); err != nil {
 		return fmt.Errorf("leave a note for the root's init: %w", err)

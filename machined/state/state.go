@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/machined/update"
 )
 
 // Machine is how a machine is doing at a moment.
@@ -28,6 +29,7 @@ type Machine struct {
 	Data         Disk        `json:"data"`
 	Memory       Memory      `json:"memory"`
 	Kube         Kube        `json:"kube"`
+	Upgrade      Upgrade     `json:"upgrade"`
 	Conditions   []Condition `json:"conditions,omitempty"`   // what is wrong, the worst first
 	ShuttingDown string      `json:"shuttingDown,omitempty"` // why: restart, power off, or asked by init
 }
@@ -102,6 +104,12 @@ type Kube struct {
 	Restarts int             `json:"restarts"`           // since machined started
 	LastExit string          `json:"lastExit,omitempty"` // why it ended the last time
 	Status   *control.Status `json:"status,omitempty"`   // what it says of itself; nil: it does not answer
+}
+
+// Upgrade is whether the version that runs is on trial, and how the last upgrade ended.
+type Upgrade struct {
+	TrialUntil time.Time       `json:"trialUntil,omitzero"` // when it is given up, by the monotonic clock; zero: nothing is on trial
+	Last       *update.Outcome `json:"last,omitempty"`
 }
 
 // Store holds the state. Its methods may be called from several goroutines.

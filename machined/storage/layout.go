@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/coracle-os/coracle/init/handover"
 	"github.com/coracle-os/coracle/machined/storage/gpt"
 )
 
@@ -107,4 +108,32 @@ func bytesText(n uint64) string {
 		return fmt.Sprintf("%d MiB", n>>20)
 	}
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
+
+// SlotDevice is the device of slot "a" or "b" on the disk that was booted from.
+func SlotDevice(boot handover.Boot, slot string) (string, error) {
+	if boot.Disk == "" {
+		return "", ErrNoDisk
+	}
+	if slot == boot.Slot {
+		return boot.SlotDevice, nil
+	}
+	d, err := openDisk(boot.Disk)
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	table, _, err := gpt.Read(d, d.size, d.sector)
+	if err != nil {
+		return "", err
+	}
+	_, devices, err := kernelPartitions(boot.Disk)
+	if err != nil {
+		return "", err
+	}
+	device := devices[table.Find("coracle-"+slot)]
+	if device == "" {
+		return "", fmt.Errorf("disk %s has no slot %s", boot.Disk, slot)
+	}
+	return device, nil
 }

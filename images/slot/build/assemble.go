@@ -74,12 +74,12 @@ func Assemble(ctx context.Context, tools fat.Tools, out string, p Parts) (slot.M
 
 func (p Parts) manifest(ctx context.Context) (slot.Manifest, error) {
 	l := p.Layout
-	if l.RootHash != p.Tree.RootHash || l.RootSize != p.Tree.RootSize {
+	if l.RootHash != p.Tree.RootHash || l.RootSize != p.Tree.RootSize || l.HashOffset+p.Tree.Size > l.ImageSize() {
 		return slot.Manifest{}, errors.New("the layout is of another root than the hash tree")
 	}
 	m := slot.Manifest{
 		Version: l.Version, Arch: l.Arch, KernelRelease: p.KernelRelease,
-		Size: imageSize(l, p.Tree), RootHash: l.RootHash,
+		Size: l.ImageSize(), RootHash: l.RootHash,
 		Root: slot.Digest{Size: p.Tree.RootSize, SHA256: p.Tree.RootSHA256},
 	}
 	for _, part := range []struct {

@@ -37,9 +37,6 @@ func fatSize(kernel, initrd int64) uint64 {
 
 func alignUp(n uint64) uint64 { return (n + slot.Align - 1) / slot.Align * slot.Align }
 
-// imageSize is the size of the whole slot image.
-func imageSize(l slot.Layout, tree Tree) uint64 { return alignUp(l.HashOffset + tree.Size) }
-
 // fits says in time, and in words, that the initrd grew beyond what [Plan] was told.
 func fits(s fat.Spec, initrd string) error {
 	need, err := s.Need()

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/coracle-os/coracle/images/slot/artifact"
+	"github.com/coracle-os/coracle/images/slot/grubenv"
+	"github.com/coracle-os/coracle/init/control"
+	"github.com/coracle-os/coracle/init/handover"
+	kube "github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/machined/config/types"
+	"github.com/coracle-os/coracle/machined/host"
+	"github.com/coracle-os/coracle/machined/keys"
+	"github.com/coracle-os/coracle/machined/state"
+	"github.com/coracle-os/coracle/machined/storage"
+	"github.com/coracle-os/coracle/machined/update"
+)
+
+const (
+	updateDir       = "/var/lib/coracle/update"
+	clusterDatabase = kube.StateDir + "/db/state.db"
+)
+
+// newUpdater upgrades the machine; [daemon.recoverUpdate] completes it.
+func newUpdater(d *daemon) *update.Updater {
+	return &update.Updater{
+		Boot: d.boot, Release: d.release, Database: clusterDatabase, Log: d.log,
+		Partition:   func(slot string) (string, error) { return storage.SlotDevice(d.boot, slot) },
+		Environment: bootEnvironment{d.boot},
+		Trusted:     d.trustedKeys,
+		Settings: func() update.Settings {
+			c, _ := d.current()
+			return update.Settings{Deadline: time.Duration(c.Machine.Upgrade.Deadline), Confirm: time.Duration(c.Machine.Upgrade.Confirm)}
+		},
+		NodeReady: func() bool {
+			m, _ := d.store.Get()
+			return m.Kube.Status != nil && m.Kube.Status.NodeReady
+		},
+		Restart: func(why string) error {
+			d.log.Warn("the machine restarts: " + why)
+			if err := d.tellInit(control.Reboot); err != nil {
+				return err
+			}
+			d.store.Update(func(m *state.Machine) { m.ShuttingDown = "restart: " + why })
+			return nil
+		},
+	}
+}
+
+// bootEnvironment is the boot loader's state on BOOT.
+type bootEnvironment struct{ boot handover.Boot }
+
+func (e bootEnvironment) Read() (grubenv.State, bool, error) { return storage.ReadEnvironment(e.boot) }
+func (e bootEnvironment) Write(s grubenv.State) error        { return storage.WriteEnvironment(e.boot, s) }
+
+// trustedKeys are those of the image and of the config.
+func (d *daemon) trustedKeys() ([]keys.PublicKey, error) {
+	trusted, err := artifact.ReadKeys(artifact.TrustPath)
+	c, _ := d.current()
+	for _, k := range c.Machine.Upgrade.Keys {
+		trusted = append(trusted, k.Key)
+	}
+	if len(trusted) > 0 {
+		return trusted, nil
+	}
+	return nil, err
+}
+
+const (
+	conditionTrial    = "upgrade.trial"
+	conditionRollback = "upgrade"
+)
+
+// recoverUpdate finds out how an upgrade went that this boot belongs to.
+func (d *daemon) recoverUpdate(ctx context.Context) error {
+	if d.dataReady {
+		d.updater.Dir = updateDir
+	}
+	up, err := host.Uptime()
+	if err != nil {
+		return err
+	}
+	ended, err := d.updater.Recover(ctx, up)
+	if ended != nil {
+		d.log.Warn(sentence(*ended))
+	}
+	d.showUpdate()
+	return err
+}
+
+// sentence says how an upgrade ended.
+func sentence(o update.Outcome) string {
+	if o.Result == update.ResultRolledBack {
+		return fmt.Sprintf("Rolled back version %s: %s", o.Version, o.Reason)
+	}
+	return "Version " + o.Version + " is confirmed"
+}
+
+// showUpdate puts what is on trial, and how the last upgrade ended, into the machine's state.
+func (d *daemon) showUpdate() {
+	until, last := d.updater.Brief()
+	d.store.Update(func(m *state.Machine) { m.Upgrade = state.Upgrade{TrialUntil: until, Last: last} })
+	d.store.Put(!until.IsZero(), state.Condition{
+		ID: conditionTrial, Severity: state.Info, Message: fmt.Sprintf("Version %s is on trial.", d.release.Version),
+		Hint: "it is confirmed when it was healthy for long enough; else the version before is booted",
+	})
+	back := state.Condition{ID: conditionRollback, Severity: state.Warning, Hint: "`coraclectl slots` has more; install another version, or force this one"}
+	rolledBack := last != nil && last.Result == update.ResultRolledBack
+	if rolledBack {
+		back.Message = sentence(*last) + "."
+	}
+	d.store.Put(rolledBack, back)
+}
+
+// watchTrial judges the version that is on trial.
+func (d *daemon) watchTrial() {
+	err := d.updater.Watch(d.ctx, d.healthProblems, func(o *update.Outcome) {
+		d.log.Warn(sentence(*o))
+		if err := d.tellInit(control.Confirmed); err != nil {
+			d.log.Error("trial", "error", err)
+		}
+		d.showUpdate()
+	})
+	if err != nil && d.ctx.Err() == nil {
+		d.log.Error("trial", "error", err)
+	}
+}
+
+// healthProblems are what is not well with this machine alone: nobody else is asked.
+func (d *daemon) healthProblems(ctx context.Context, nodeReady bool) []string {
+	var problems []string
+	if err := d.callSelf(ctx); err != nil {
+		problems = append(problems, fmt.Sprintf("the machine API does not answer: %v", err))
+	}
+	m, _ := d.store.Get()
+	c, configured := d.current()
+	if configured && c.Machine.Role == types.Server {
+		problems = append(problems, kubeProblems(m, nodeReady)...)
+	}
+	return problems
+}
+
+// kubeProblems are what is not well with Kubernetes.
+func kubeProblems(m state.Machine, nodeReady bool) []string {
+	s := m.Kube.Status
+	switch {
+	case m.ShuttingDown != "":
+		return []string{"the machine goes down"}
+	case m.Kube.Phase == state.Waiting:
+		return []string{"kube ended: " + m.Kube.LastExit}
+	case m.Kube.PID == 0:
+		return []string{"kube does not run"}
+	case s == nil:
+		return []string{"kube does not answer"}
+	case !s.APIReady:
+		for _, component := range s.Components {
+			if component.State != kube.Ready && component.Error != "" {
+				return []string{"kube is not healthy: " + component.Name + ": " + component.Error}
+			}
+		}
+		return []string{"kube is not healthy: the Kubernetes API is not ready"}
+	case nodeReady && !s.NodeReady:
+		return []string{"the node is not Ready, as it was before: " + s.NodeMessage}
+	}
+	return nil
+}
