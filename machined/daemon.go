@@ -56,7 +56,8 @@ type daemon struct {
 	configs    configs
 	updater    *update.Updater
 
-	nodeChanged chan struct{} // a signal that node is another
+	nodeChanged     chan struct{} // a signal that node is another
+	scheduleChanged chan struct{} // that upgrades may be due at other times
 
 	// Set by one phase and read by those after it.
 	dataReady  bool
@@ -78,7 +79,7 @@ type daemon struct {
 }
 
 func newDaemon(ctx context.Context, line *os.File) *daemon {
-	d := &daemon{ctx: ctx, line: line, log: logs.New(), monitor: health.NewMonitor(), nodeChanged: make(chan struct{}, 1), config: config.Default()}
+	d := &daemon{ctx: ctx, line: line, log: logs.New(), monitor: health.NewMonitor(), nodeChanged: make(chan struct{}, 1), scheduleChanged: make(chan struct{}, 1), config: config.Default()}
 	var err error
 	if d.release, err = release.Read(release.Path); err != nil {
 		d.log.Error("what release this is", "error", err)

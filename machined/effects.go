@@ -12,6 +12,7 @@ var effects = []effect.Effect[*daemon]{
 	{Name: "time", Fields: []string{"machine.time"}, Run: (*daemon).startTime},
 	{Name: "logs", Fields: []string{"machine.logs"}, Run: (*daemon).sendLogs},
 	{Name: "watchdog", Fields: []string{"machine.watchdog"}, Run: (*daemon).configureWatchdog},
+	{Name: "upgrades", Fields: []string{"machine.upgrade"}, Run: (*daemon).takeUpgradeConfig},
 	{Name: "Kubernetes", Fields: []string{
 		"machine.role", "machine.name", "machine.labels", "machine.taints", "machine.registries", "machine.network.proxy", "cluster",
 	}, Run: (*daemon).startKube},

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/coracle-os/coracle/init/control"
 	"github.com/coracle-os/coracle/init/kmsg"
@@ -46,6 +47,7 @@ func main() {
 			panic(err) // the list is wrong, which the tests find
 		}
 		d.loops.Go(d.watchTrial)
+		d.loop("schedule of upgrades", 10*time.Minute, d.runSchedule)
 		d.awaitConfig()
 	}()
 	<-terminate

@@ -38,6 +38,7 @@ type Backend struct {
 	Power       func(message, by string) error                  // message is control.Reboot or control.Poweroff
 	Reset       func(ctx context.Context, o ResetOptions) error // nil: the machine cannot
 	Config      Config                                          // nil: the machine cannot
+	Upgrade     Upgrader                                        // nil: the machine cannot
 }
 
 // Config is the machine's config as the methods change it. Errors of an [apply.Applier] go to the caller with their kind.

@@ -52,7 +52,7 @@ func (s *Server) handler() http.Handler {
 		ctx = context.WithValue(ctx, controlKey{}, http.NewResponseController(w))
 		r = r.WithContext(ctx)
 		// Connect reads a message that is too large to its end. This cuts it off, and closes the connection.
-		r.Body = http.MaxBytesReader(w, r.Body, int64(m.largest())+envelope)
+		r.Body = http.MaxBytesReader(w, r.Body, m.body())
 		handle(w, r)
 	})
 }

@@ -18,12 +18,19 @@ type method struct {
 	// keyless: while the machine has no config, and so no keys, anybody may call it.
 	keyless bool
 	stream  bool          // it answers with a stream
+	upload  bool          // it is called with a stream, whose messages are requests
 	request int           // the largest request, in bytes; 0: maxRequest
 	timeout time.Duration // of a method that is no stream; 0: unaryTimeout
 }
 
 // configRequest is the largest request with a config in it. In JSON, bytes are base64, a third longer.
 const configRequest = config.MaxSize*4/3 + maxRequest
+
+// uploadMessage is the largest message of an upload, in bytes.
+const uploadMessage = 1<<20 + maxRequest
+
+// rollbackTimeout is how long it may take to read a whole slot from a slow card.
+const rollbackTimeout = 5 * time.Minute
 
 // methods are all there are. TestMethods compares them with the service's definition.
 var methods = []method{
@@ -53,6 +60,12 @@ var methods = []method{
 
 	{name: "GetKubeconfig", role: types.Admin},
 	{name: "GetSupportBundle", role: types.Operator, stream: true},
+
+	{name: "UploadUpgrade", role: types.Operator, upload: true, request: uploadMessage}, // with force: an admin
+	{name: "PullUpgrade", role: types.Operator, stream: true},                           // the same
+	{name: "GetUpgrade", role: types.Reader, timeout: applyTimeout},
+	{name: "CancelUpgrade", role: types.Operator},
+	{name: "Rollback", role: types.Operator, timeout: rollbackTimeout},
 
 	{name: "Reboot", role: types.Operator},
 	{name: "Shutdown", role: types.Operator},
@@ -87,6 +100,17 @@ func (m *method) largest() int {
 	}
 	return m.request
 }
+
+// body is the most bytes that a call may send.
+func (m *method) body() int64 {
+	if m != nil && m.upload {
+		return maxUpload
+	}
+	return int64(m.largest()) + envelope
+}
+
+// maxUpload is far more than a slot holds, in bytes.
+const maxUpload = 8 << 30
 
 // longest is how long the method, which is no stream, may take.
 func (m *method) longest() time.Duration {

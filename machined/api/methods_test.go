@@ -19,9 +19,9 @@ func TestMethods(t *testing.T) {
 			t.Errorf("%s is not in the table", d.Name())
 		case m.stream != d.IsStreamingServer():
 			t.Errorf("%s is a stream: %v in the table, %v in the definition", d.Name(), m.stream, d.IsStreamingServer())
-		case d.IsStreamingClient():
-			t.Errorf("%s takes a stream, whose limits nobody has thought about", d.Name())
-		case m.stream && m.timeout != 0:
+		case m.upload != d.IsStreamingClient():
+			t.Errorf("%s takes a stream: %v in the table, %v in the definition", d.Name(), m.upload, d.IsStreamingClient())
+		case (m.stream || m.upload) && m.timeout != 0:
 			t.Errorf("%s is a stream and has a timeout, which has no effect", d.Name())
 		}
 	}

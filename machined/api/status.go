@@ -73,7 +73,7 @@ func toStatus(m state.Machine) *machinepb.Status {
 	s := &machinepb.Status{
 		Name: m.Name, MachineId: m.MachineID, Role: m.Role, Version: m.Version, Kubernetes: m.Kubernetes, Arch: m.Arch, Slot: m.Slot,
 		Config: toConfigStatus(m.Config), Started: timestamp(m.Started), ApiPort: uint32(m.API.Port), Fingerprint: m.API.Fingerprint,
-		Time: toTimeStatus(m.Time), Kube: toKube(m.Kube), ShuttingDown: m.ShuttingDown,
+		Time: toTimeStatus(m.Time), Kube: toKube(m.Kube), ShuttingDown: m.ShuttingDown, Upgrade: toUpgradeStatus(m.Upgrade),
 		Data:   &machinepb.DataStatus{Ready: m.Data.Ready, Device: m.Data.Device, TotalBytes: m.Data.Total, UsedBytes: m.Data.Used},
 		Memory: &machinepb.MemoryStatus{TotalBytes: m.Memory.Total, AvailableBytes: m.Memory.Available},
 	}

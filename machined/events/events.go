@@ -19,6 +19,7 @@ const (
 	Service   Kind = "service"   // a program ended, or was restarted
 	Power     Kind = "power"     // the machine goes down
 	API       Kind = "api"       // callers who may not call
+	Upgrade   Kind = "upgrade"   // another version was installed
 )
 
 // Event is something that happened.

@@ -14,7 +14,9 @@ import (
 // running is what an artifact is compared with.
 type running struct {
 	version, kubernetes, arch string
-	partition                 int64 // bytes of the idle slot's
+	digest                    string // of its artifact; empty: it was flashed
+	newer                     bool   // the same version is not wanted
+	partition                 int64  // bytes of the idle slot's
 	trusted                   []keys.PublicKey
 	refused                   []Refused
 }
@@ -45,10 +47,19 @@ var checks = []check{
 		return ""
 	}},
 	{"version", true, func(m artifact.Manifest, _ string, r running) string {
-		if semver.Compare("v"+m.Version, "v"+r.version) >= 0 {
+		switch order := semver.Compare("v"+m.Version, "v"+r.version); {
+		case order == 0 && r.newer:
+			return fmt.Sprintf("its version %s is the one that runs", m.Version)
+		case order >= 0:
 			return ""
 		}
 		return fmt.Sprintf("its version %s is older than %s, which runs", m.Version, r.version)
+	}},
+	{"running version", true, func(m artifact.Manifest, digest string, r running) string {
+		if digest != r.digest {
+			return ""
+		}
+		return "this very artifact is what runs"
 	}},
 	{"minimum version", true, func(m artifact.Manifest, _ string, r running) string {
 		if m.MinimumVersion == "" || semver.Compare("v"+r.version, "v"+m.MinimumVersion) >= 0 {

@@ -46,10 +46,7 @@ func (w *Web) Open(ctx context.Context, offset, length int64) (io.ReadCloser, er
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case a.StatusCode == http.StatusPartialContent && partial:
-		return a.Body, nil
-	case a.StatusCode == http.StatusOK && offset == 0:
+	if a.StatusCode == http.StatusPartialContent && partial || a.StatusCode == http.StatusOK && offset == 0 {
 		if w.tag == "" {
 			w.tag = strongTag(a.Header)
 		}

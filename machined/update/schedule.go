@@ -1,6 +1,7 @@
 package update
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -21,4 +22,54 @@ func nextWindow(w types.Window, now time.Time) (from, to time.Time) {
 			return from, to
 		}
 	}
+}
+
+// Window is the start of the window in which the machine looks for an upgrade by itself, and whether it is open. Without a source it
+// never is.
+func Window(u types.Upgrade, now time.Time) (from time.Time, open bool) {
+	if u.Source == "" {
+		return time.Time{}, false
+	}
+	from, _ = nextWindow(u.Window, now)
+	return from, !from.After(now)
+}
+
+// Schedule remembers an upgrade for later, in place of one that was scheduled before.
+func (u *Updater) Schedule(s Scheduled) error {
+	end, err := u.begin()
+	if err != nil {
+		return err
+	}
+	defer end()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.memory.Scheduled = &s
+	return u.memory.save(u.Dir)
+}
+
+// Due takes what is scheduled, if it is time. It is forgotten then: an upgrade that fails is not tried again by itself.
+func (u *Updater) Due(now time.Time) *Scheduled {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s := u.memory.Scheduled
+	if s == nil || now.Before(s.At) {
+		return nil
+	}
+	u.memory.Scheduled = nil
+	if err := u.memory.save(u.Dir); err != nil {
+		u.Log.Error("scheduled upgrade", "error", err)
+	}
+	return s
+}
+
+// IsRefused is whether err says that an artifact is not taken, which another try would not change.
+func IsRefused(err error) bool {
+	_, refused := errors.AsType[*Refusal](err)
+	return refused
+}
+
+// IsOld is whether err says that an artifact is of the version that runs, or an older one.
+func IsOld(err error) bool {
+	r, refused := errors.AsType[*Refusal](err)
+	return refused && (r.Check == "version" || r.Check == "running version")
 }

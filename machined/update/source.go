@@ -37,20 +37,28 @@ type Remote interface {
 // fetched is an artifact on a server.
 type fetched struct {
 	remote Remote
-	bytes  uint64 // that were fetched
+	bytes  uint64                           // that were fetched
+	pause  func(failures int) time.Duration // before another try
 }
 
 // Fetch is the artifact on a server.
-func Fetch(r Remote) Source { return &fetched{remote: r} }
+func Fetch(r Remote) Source {
+	return &fetched{remote: r, pause: func(failures int) time.Duration { return min(longestPause, time.Second<<(failures-1)) }}
+}
 
 // Artifact is the artifact, also when connections break.
 func (f *fetched) Artifact(ctx context.Context) (io.ReadCloser, error) {
-	return f.section(ctx, 0, 0), nil
+	r := f.section(ctx, 0, 0)
+	r.head = headSize
+	return r, nil
 }
+
+// headSize is how much is asked for at first, in bytes: the manifest says whether more is wanted.
+const headSize = 128 << 10
 
 // section is a part of the artifact.
 func (f *fetched) section(ctx context.Context, offset, length int64) *resumed {
-	return &resumed{ctx: ctx, from: f, offset: offset, length: length, wait: time.After}
+	return &resumed{ctx: ctx, from: f, offset: offset, length: length}
 }
 
 // resumed asks again for what is missing when a connection breaks.
@@ -58,10 +66,10 @@ type resumed struct {
 	ctx            context.Context
 	from           *fetched
 	offset, length int64 // length 0: to the end
+	head           int64 // how much is asked for at first; 0: all
 	done           int64
 	body           io.ReadCloser
 	failures       int // since anything came
-	wait           func(time.Duration) <-chan time.Time
 }
 
 // What is tolerated of a connection that is bad.
@@ -91,16 +99,19 @@ func (r *resumed) Read(p []byte) (int, error) {
 		switch {
 		case err == nil || n > 0:
 			return n, nil // an error comes again
-		case errors.Is(err, io.EOF) && r.length == 0, final, r.ctx.Err() != nil:
+		case errors.Is(err, io.EOF) && r.length == 0 && r.done != r.head, final, r.ctx.Err() != nil:
 			return 0, err
 		}
 		r.Close()
+		if errors.Is(err, io.EOF) && r.length == 0 {
+			continue // the first part was read
+		}
 		r.failures++
 		if r.failures > mostFailures {
 			return 0, fmt.Errorf("after %d tries: %w", r.failures, err)
 		}
 		select {
-		case <-r.wait(min(longestPause, time.Second<<(r.failures-1))):
+		case <-time.After(r.from.pause(r.failures)):
 		case <-r.ctx.Done():
 			return 0, context.Cause(r.ctx)
 		}
@@ -109,7 +120,7 @@ func (r *resumed) Read(p []byte) (int, error) {
 
 func (r *resumed) read(p []byte) (int, error) {
 	if r.body == nil {
-		length := int64(0)
+		length := max(0, r.head-r.done)
 		if r.length > 0 {
 			length = r.length - r.done
 		}

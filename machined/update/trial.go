@@ -135,8 +135,10 @@ func (u *Updater) outcome(r record.Record, result, why string) *Outcome {
 // Defaults for a trial whose record cannot be read.
 const (
 	defaultDeadline = 10 * time.Minute
-	defaultConfirm  = time.Minute
 )
+
+// shortestConfirm is for a record that does not say how long a version must be healthy.
+var shortestConfirm = time.Minute
 
 func (u *Updater) beginTrial(r record.Record, sinceKernel time.Duration) {
 	deadline := time.Duration(r.Deadline) * time.Second
@@ -167,7 +169,7 @@ func (u *Updater) Watch(ctx context.Context, healthy Health, confirmed func(*Out
 	}
 	t := trial{confirm: time.Duration(r.Confirm) * time.Second, until: u.until}
 	if t.confirm <= 0 {
-		t.confirm = defaultConfirm
+		t.confirm = shortestConfirm
 	}
 	for {
 		problems := healthy(ctx, r.NodeReady)

@@ -50,6 +50,8 @@ type Updater struct {
 	Restart     func(why string) error // takes the machine down in order and starts it again
 	Log         *slog.Logger
 
+	openSlot func(device string) (partition, int64, error) // for tests; nil: openPartition
+
 	installing sync.Mutex // held while the idle slot is changed
 
 	mu       sync.Mutex // guards what follows
@@ -85,6 +87,7 @@ type Progress struct {
 type Options struct {
 	Stage bool   // do not restart the machine
 	Force bool   // install what some checks would not
+	Newer bool   // install a later version only
 	By    string // whose key asked for it
 }
 
@@ -111,6 +114,9 @@ func (u *Updater) open(slot string) (partition, int64, error) {
 	device, err := u.Partition(slot)
 	if err != nil {
 		return nil, 0, err
+	}
+	if u.openSlot != nil {
+		return u.openSlot(device)
 	}
 	return openPartition(device)
 }
@@ -186,7 +192,7 @@ func (u *Updater) write(ctx context.Context, s Source, o Options, tell func(Prog
 		return r, err
 	}
 	defer p.Close()
-	signer, overridden, err := u.examine(a, size, o.Force)
+	signer, overridden, err := u.examine(a, size, o)
 	if err != nil {
 		return r, err
 	}
@@ -223,8 +229,12 @@ func (u *Updater) write(ctx context.Context, s Source, o Options, tell func(Prog
 	})
 }
 
-func (u *Updater) examine(a *artifact.Artifact, partition int64, force bool) (keys.PublicKey, []string, error) {
+func (u *Updater) examine(a *artifact.Artifact, partition int64, o Options) (keys.PublicKey, []string, error) {
 	trusted, err := u.Trusted()
+	if err != nil {
+		return keys.PublicKey{}, nil, err
+	}
+	own, err := u.readRecord(u.Boot.Slot)
 	if err != nil {
 		return keys.PublicKey{}, nil, err
 	}
@@ -232,8 +242,8 @@ func (u *Updater) examine(a *artifact.Artifact, partition int64, force bool) (ke
 	refused := u.memory.Refused
 	u.mu.Unlock()
 	return examine(a, running{
-		version: u.Release.Version, kubernetes: u.Release.Kubernetes, arch: u.Release.Arch, partition: partition, trusted: trusted, refused: refused,
-	}, force)
+		digest: own.Digest, version: u.Release.Version, kubernetes: u.Release.Kubernetes, arch: u.Release.Arch, newer: o.Newer, partition: partition, trusted: trusted, refused: refused,
+	}, o.Force)
 }
 
 // image is the slot image of an artifact, unpacked: whole, or with what the slot that runs has of it. done is called when it was
@@ -334,13 +344,22 @@ func (u *Updater) recordRunning(ctx context.Context) error {
 	})
 }
 
-// updateRecord changes the record of a slot.
+// updateRecord changes the record of a slot, if it has one.
 func (u *Updater) updateRecord(slot string, change func(*record.Record)) error {
-	device, err := u.Partition(slot)
+	p, size, err := u.open(slot)
 	if err != nil {
 		return err
 	}
-	return record.Update(device, change)
+	defer p.Close()
+	r, err := record.Read(p, size)
+	if errors.Is(err, record.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	change(&r)
+	return record.Write(p, size, r)
 }
 
 // readRecord is the record of a slot; the zero Record if it has none.

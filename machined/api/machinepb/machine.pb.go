@@ -378,6 +378,7 @@ type Status struct {
 	Kube          *KubeStatus            `protobuf:"bytes,16,opt,name=kube,proto3" json:"kube,omitempty"`
 	Conditions    []*Condition           `protobuf:"bytes,17,rep,name=conditions,proto3" json:"conditions,omitempty"`                         // what is wrong, the worst first
 	ShuttingDown  string                 `protobuf:"bytes,18,opt,name=shutting_down,json=shuttingDown,proto3" json:"shutting_down,omitempty"` // why; empty: it is not
+	Upgrade       *UpgradeStatus         `protobuf:"bytes,19,opt,name=upgrade,proto3" json:"upgrade,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,6 +539,151 @@ func (x *Status) GetShuttingDown() string {
 	return ""
 }
 
+func (x *Status) GetUpgrade() *UpgradeStatus {
+	if x != nil {
+		return x.Upgrade
+	}
+	return nil
+}
+
+// UpgradeStatus is whether the version that runs is on trial, and how the last upgrade ended.
+type UpgradeStatus struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	TrialRemaining *durationpb.Duration   `protobuf:"bytes,1,opt,name=trial_remaining,json=trialRemaining,proto3" json:"trial_remaining,omitempty"` // until it is given up; unset: nothing is on trial
+	Last           *UpgradeOutcome        `protobuf:"bytes,2,opt,name=last,proto3" json:"last,omitempty"`                                           // unset: none is known
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *UpgradeStatus) Reset() {
+	*x = UpgradeStatus{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradeStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradeStatus) ProtoMessage() {}
+
+func (x *UpgradeStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradeStatus.ProtoReflect.Descriptor instead.
+func (*UpgradeStatus) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *UpgradeStatus) GetTrialRemaining() *durationpb.Duration {
+	if x != nil {
+		return x.TrialRemaining
+	}
+	return nil
+}
+
+func (x *UpgradeStatus) GetLast() *UpgradeOutcome {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+// UpgradeOutcome is how an upgrade ended.
+type UpgradeOutcome struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"` // that was tried
+	Digest        string                 `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`   // of its artifact, hex
+	From          string                 `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`       // the version before
+	Result        string                 `protobuf:"bytes,4,opt,name=result,proto3" json:"result,omitempty"`   // confirmed, or rolled back
+	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`   // why it was rolled back
+	Time          *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`       // by the clock then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradeOutcome) Reset() {
+	*x = UpgradeOutcome{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradeOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradeOutcome) ProtoMessage() {}
+
+func (x *UpgradeOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradeOutcome.ProtoReflect.Descriptor instead.
+func (*UpgradeOutcome) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpgradeOutcome) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *UpgradeOutcome) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *UpgradeOutcome) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *UpgradeOutcome) GetResult() string {
+	if x != nil {
+		return x.Result
+	}
+	return ""
+}
+
+func (x *UpgradeOutcome) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *UpgradeOutcome) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // ConfigStatus is which config is in force, and where it is from.
 type ConfigStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -552,7 +698,7 @@ type ConfigStatus struct {
 
 func (x *ConfigStatus) Reset() {
 	*x = ConfigStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -564,7 +710,7 @@ func (x *ConfigStatus) String() string {
 func (*ConfigStatus) ProtoMessage() {}
 
 func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -577,7 +723,7 @@ func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigStatus.ProtoReflect.Descriptor instead.
 func (*ConfigStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{7}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConfigStatus) GetSource() string {
@@ -627,7 +773,7 @@ type ConfigSource struct {
 
 func (x *ConfigSource) Reset() {
 	*x = ConfigSource{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +785,7 @@ func (x *ConfigSource) String() string {
 func (*ConfigSource) ProtoMessage() {}
 
 func (x *ConfigSource) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +798,7 @@ func (x *ConfigSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigSource.ProtoReflect.Descriptor instead.
 func (*ConfigSource) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{8}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConfigSource) GetName() string {
@@ -686,7 +832,7 @@ type ConfigTry struct {
 
 func (x *ConfigTry) Reset() {
 	*x = ConfigTry{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +844,7 @@ func (x *ConfigTry) String() string {
 func (*ConfigTry) ProtoMessage() {}
 
 func (x *ConfigTry) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +857,7 @@ func (x *ConfigTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigTry.ProtoReflect.Descriptor instead.
 func (*ConfigTry) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{9}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ConfigTry) GetRemaining() *durationpb.Duration {
@@ -731,7 +877,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +889,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +902,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{10}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Address) GetInterface() string {
@@ -786,7 +932,7 @@ type TimeStatus struct {
 
 func (x *TimeStatus) Reset() {
 	*x = TimeStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +944,7 @@ func (x *TimeStatus) String() string {
 func (*TimeStatus) ProtoMessage() {}
 
 func (x *TimeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +957,7 @@ func (x *TimeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeStatus.ProtoReflect.Descriptor instead.
 func (*TimeStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{11}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TimeStatus) GetDisabled() bool {
@@ -861,7 +1007,7 @@ type DataStatus struct {
 
 func (x *DataStatus) Reset() {
 	*x = DataStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1019,7 @@ func (x *DataStatus) String() string {
 func (*DataStatus) ProtoMessage() {}
 
 func (x *DataStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1032,7 @@ func (x *DataStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataStatus.ProtoReflect.Descriptor instead.
 func (*DataStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{12}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DataStatus) GetReady() bool {
@@ -927,7 +1073,7 @@ type MemoryStatus struct {
 
 func (x *MemoryStatus) Reset() {
 	*x = MemoryStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1085,7 @@ func (x *MemoryStatus) String() string {
 func (*MemoryStatus) ProtoMessage() {}
 
 func (x *MemoryStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1098,7 @@ func (x *MemoryStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryStatus.ProtoReflect.Descriptor instead.
 func (*MemoryStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{13}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MemoryStatus) GetTotalBytes() uint64 {
@@ -988,7 +1134,7 @@ type KubeStatus struct {
 
 func (x *KubeStatus) Reset() {
 	*x = KubeStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1146,7 @@ func (x *KubeStatus) String() string {
 func (*KubeStatus) ProtoMessage() {}
 
 func (x *KubeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1159,7 @@ func (x *KubeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KubeStatus.ProtoReflect.Descriptor instead.
 func (*KubeStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{14}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *KubeStatus) GetPhase() string {
@@ -1105,7 +1251,7 @@ type Component struct {
 
 func (x *Component) Reset() {
 	*x = Component{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1263,7 @@ func (x *Component) String() string {
 func (*Component) ProtoMessage() {}
 
 func (x *Component) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1276,7 @@ func (x *Component) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Component.ProtoReflect.Descriptor instead.
 func (*Component) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{15}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Component) GetName() string {
@@ -1174,7 +1320,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1186,7 +1332,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1345,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{16}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Condition) GetId() string {
@@ -1246,7 +1392,7 @@ type WatchHealthRequest struct {
 
 func (x *WatchHealthRequest) Reset() {
 	*x = WatchHealthRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1258,7 +1404,7 @@ func (x *WatchHealthRequest) String() string {
 func (*WatchHealthRequest) ProtoMessage() {}
 
 func (x *WatchHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1271,7 +1417,7 @@ func (x *WatchHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHealthRequest.ProtoReflect.Descriptor instead.
 func (*WatchHealthRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{17}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WatchHealthRequest) GetUntilHealthy() bool {
@@ -1290,7 +1436,7 @@ type WatchHealthResponse struct {
 
 func (x *WatchHealthResponse) Reset() {
 	*x = WatchHealthResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1448,7 @@ func (x *WatchHealthResponse) String() string {
 func (*WatchHealthResponse) ProtoMessage() {}
 
 func (x *WatchHealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1461,7 @@ func (x *WatchHealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHealthResponse.ProtoReflect.Descriptor instead.
 func (*WatchHealthResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{18}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchHealthResponse) GetChecks() []*HealthCheck {
@@ -1337,7 +1483,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1495,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1508,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{19}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HealthCheck) GetName() string {
@@ -1395,7 +1541,7 @@ type GetConfigRequest struct {
 
 func (x *GetConfigRequest) Reset() {
 	*x = GetConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1553,7 @@ func (x *GetConfigRequest) String() string {
 func (*GetConfigRequest) ProtoMessage() {}
 
 func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1566,7 @@ func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{20}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetConfigRequest) GetSecrets() bool {
@@ -1441,7 +1587,7 @@ type GetConfigResponse struct {
 
 func (x *GetConfigResponse) Reset() {
 	*x = GetConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1599,7 @@ func (x *GetConfigResponse) String() string {
 func (*GetConfigResponse) ProtoMessage() {}
 
 func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1612,7 @@ func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigResponse.ProtoReflect.Descriptor instead.
 func (*GetConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{21}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetConfigResponse) GetConfig() []byte {
@@ -1503,7 +1649,7 @@ type ApplyConfigRequest struct {
 
 func (x *ApplyConfigRequest) Reset() {
 	*x = ApplyConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1661,7 @@ func (x *ApplyConfigRequest) String() string {
 func (*ApplyConfigRequest) ProtoMessage() {}
 
 func (x *ApplyConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1674,7 @@ func (x *ApplyConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyConfigRequest.ProtoReflect.Descriptor instead.
 func (*ApplyConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{22}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ApplyConfigRequest) GetConfig() []byte {
@@ -1579,7 +1725,7 @@ type PatchConfigRequest struct {
 
 func (x *PatchConfigRequest) Reset() {
 	*x = PatchConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1737,7 @@ func (x *PatchConfigRequest) String() string {
 func (*PatchConfigRequest) ProtoMessage() {}
 
 func (x *PatchConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1750,7 @@ func (x *PatchConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchConfigRequest.ProtoReflect.Descriptor instead.
 func (*PatchConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{23}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PatchConfigRequest) GetPatch() []byte {
@@ -1655,7 +1801,7 @@ type ApplyConfigResponse struct {
 
 func (x *ApplyConfigResponse) Reset() {
 	*x = ApplyConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1813,7 @@ func (x *ApplyConfigResponse) String() string {
 func (*ApplyConfigResponse) ProtoMessage() {}
 
 func (x *ApplyConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1826,7 @@ func (x *ApplyConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyConfigResponse.ProtoReflect.Descriptor instead.
 func (*ApplyConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{24}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ApplyConfigResponse) GetChanges() []*ConfigChange {
@@ -1731,7 +1877,7 @@ type ConfigChange struct {
 
 func (x *ConfigChange) Reset() {
 	*x = ConfigChange{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1743,7 +1889,7 @@ func (x *ConfigChange) String() string {
 func (*ConfigChange) ProtoMessage() {}
 
 func (x *ConfigChange) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1756,7 +1902,7 @@ func (x *ConfigChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigChange.ProtoReflect.Descriptor instead.
 func (*ConfigChange) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{25}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ConfigChange) GetPath() string {
@@ -1795,7 +1941,7 @@ type ConfirmConfigRequest struct {
 
 func (x *ConfirmConfigRequest) Reset() {
 	*x = ConfirmConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +1953,7 @@ func (x *ConfirmConfigRequest) String() string {
 func (*ConfirmConfigRequest) ProtoMessage() {}
 
 func (x *ConfirmConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +1966,7 @@ func (x *ConfirmConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmConfigRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{26}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{28}
 }
 
 type ConfirmConfigResponse struct {
@@ -1831,7 +1977,7 @@ type ConfirmConfigResponse struct {
 
 func (x *ConfirmConfigResponse) Reset() {
 	*x = ConfirmConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1843,7 +1989,7 @@ func (x *ConfirmConfigResponse) String() string {
 func (*ConfirmConfigResponse) ProtoMessage() {}
 
 func (x *ConfirmConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1856,7 +2002,7 @@ func (x *ConfirmConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmConfigResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{27}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{29}
 }
 
 type CancelConfigRequest struct {
@@ -1867,7 +2013,7 @@ type CancelConfigRequest struct {
 
 func (x *CancelConfigRequest) Reset() {
 	*x = CancelConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +2025,7 @@ func (x *CancelConfigRequest) String() string {
 func (*CancelConfigRequest) ProtoMessage() {}
 
 func (x *CancelConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +2038,7 @@ func (x *CancelConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelConfigRequest.ProtoReflect.Descriptor instead.
 func (*CancelConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{28}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{30}
 }
 
 type CancelConfigResponse struct {
@@ -1904,7 +2050,7 @@ type CancelConfigResponse struct {
 
 func (x *CancelConfigResponse) Reset() {
 	*x = CancelConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2062,7 @@ func (x *CancelConfigResponse) String() string {
 func (*CancelConfigResponse) ProtoMessage() {}
 
 func (x *CancelConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2075,7 @@ func (x *CancelConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelConfigResponse.ProtoReflect.Descriptor instead.
 func (*CancelConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{29}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CancelConfigResponse) GetCancelled() string {
@@ -1947,7 +2093,7 @@ type ListServicesRequest struct {
 
 func (x *ListServicesRequest) Reset() {
 	*x = ListServicesRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1959,7 +2105,7 @@ func (x *ListServicesRequest) String() string {
 func (*ListServicesRequest) ProtoMessage() {}
 
 func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1972,7 +2118,7 @@ func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesRequest.ProtoReflect.Descriptor instead.
 func (*ListServicesRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{30}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{32}
 }
 
 type ListServicesResponse struct {
@@ -1984,7 +2130,7 @@ type ListServicesResponse struct {
 
 func (x *ListServicesResponse) Reset() {
 	*x = ListServicesResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1996,7 +2142,7 @@ func (x *ListServicesResponse) String() string {
 func (*ListServicesResponse) ProtoMessage() {}
 
 func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2009,7 +2155,7 @@ func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesResponse.ProtoReflect.Descriptor instead.
 func (*ListServicesResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{31}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListServicesResponse) GetServices() []*Service {
@@ -2035,7 +2181,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2047,7 +2193,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2206,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{32}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Service) GetName() string {
@@ -2121,7 +2267,7 @@ type RestartServiceRequest struct {
 
 func (x *RestartServiceRequest) Reset() {
 	*x = RestartServiceRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2133,7 +2279,7 @@ func (x *RestartServiceRequest) String() string {
 func (*RestartServiceRequest) ProtoMessage() {}
 
 func (x *RestartServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2146,7 +2292,7 @@ func (x *RestartServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartServiceRequest.ProtoReflect.Descriptor instead.
 func (*RestartServiceRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{33}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RestartServiceRequest) GetName() string {
@@ -2164,7 +2310,7 @@ type RestartServiceResponse struct {
 
 func (x *RestartServiceResponse) Reset() {
 	*x = RestartServiceResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2322,7 @@ func (x *RestartServiceResponse) String() string {
 func (*RestartServiceResponse) ProtoMessage() {}
 
 func (x *RestartServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2335,7 @@ func (x *RestartServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartServiceResponse.ProtoReflect.Descriptor instead.
 func (*RestartServiceResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{34}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{36}
 }
 
 type GetLogsRequest struct {
@@ -2206,7 +2352,7 @@ type GetLogsRequest struct {
 
 func (x *GetLogsRequest) Reset() {
 	*x = GetLogsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2364,7 @@ func (x *GetLogsRequest) String() string {
 func (*GetLogsRequest) ProtoMessage() {}
 
 func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2231,7 +2377,7 @@ func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsRequest.ProtoReflect.Descriptor instead.
 func (*GetLogsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{35}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetLogsRequest) GetService() string {
@@ -2285,7 +2431,7 @@ type GetLogsResponse struct {
 
 func (x *GetLogsResponse) Reset() {
 	*x = GetLogsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2297,7 +2443,7 @@ func (x *GetLogsResponse) String() string {
 func (*GetLogsResponse) ProtoMessage() {}
 
 func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2310,7 +2456,7 @@ func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsResponse.ProtoReflect.Descriptor instead.
 func (*GetLogsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{36}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetLogsResponse) GetData() []byte {
@@ -2331,7 +2477,7 @@ type GetEventsRequest struct {
 
 func (x *GetEventsRequest) Reset() {
 	*x = GetEventsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2343,7 +2489,7 @@ func (x *GetEventsRequest) String() string {
 func (*GetEventsRequest) ProtoMessage() {}
 
 func (x *GetEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2356,7 +2502,7 @@ func (x *GetEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventsRequest.ProtoReflect.Descriptor instead.
 func (*GetEventsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{37}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetEventsRequest) GetFollow() bool {
@@ -2389,7 +2535,7 @@ type GetEventsResponse struct {
 
 func (x *GetEventsResponse) Reset() {
 	*x = GetEventsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2401,7 +2547,7 @@ func (x *GetEventsResponse) String() string {
 func (*GetEventsResponse) ProtoMessage() {}
 
 func (x *GetEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2414,7 +2560,7 @@ func (x *GetEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventsResponse.ProtoReflect.Descriptor instead.
 func (*GetEventsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{38}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetEventsResponse) GetEvent() *Event {
@@ -2438,7 +2584,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2450,7 +2596,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2463,7 +2609,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{39}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Event) GetTime() *timestamppb.Timestamp {
@@ -2509,7 +2655,7 @@ type ListProcessesRequest struct {
 
 func (x *ListProcessesRequest) Reset() {
 	*x = ListProcessesRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +2667,7 @@ func (x *ListProcessesRequest) String() string {
 func (*ListProcessesRequest) ProtoMessage() {}
 
 func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +2680,7 @@ func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesRequest.ProtoReflect.Descriptor instead.
 func (*ListProcessesRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{40}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{42}
 }
 
 type ListProcessesResponse struct {
@@ -2546,7 +2692,7 @@ type ListProcessesResponse struct {
 
 func (x *ListProcessesResponse) Reset() {
 	*x = ListProcessesResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2704,7 @@ func (x *ListProcessesResponse) String() string {
 func (*ListProcessesResponse) ProtoMessage() {}
 
 func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2717,7 @@ func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesResponse.ProtoReflect.Descriptor instead.
 func (*ListProcessesResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{41}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListProcessesResponse) GetProcesses() []*Process {
@@ -2600,7 +2746,7 @@ type Process struct {
 
 func (x *Process) Reset() {
 	*x = Process{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2612,7 +2758,7 @@ func (x *Process) String() string {
 func (*Process) ProtoMessage() {}
 
 func (x *Process) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2625,7 +2771,7 @@ func (x *Process) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Process.ProtoReflect.Descriptor instead.
 func (*Process) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{42}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Process) GetPid() int32 {
@@ -2713,7 +2859,7 @@ type GetMemoryRequest struct {
 
 func (x *GetMemoryRequest) Reset() {
 	*x = GetMemoryRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2725,7 +2871,7 @@ func (x *GetMemoryRequest) String() string {
 func (*GetMemoryRequest) ProtoMessage() {}
 
 func (x *GetMemoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2738,7 +2884,7 @@ func (x *GetMemoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemoryRequest.ProtoReflect.Descriptor instead.
 func (*GetMemoryRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{43}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{45}
 }
 
 type GetMemoryResponse struct {
@@ -2751,7 +2897,7 @@ type GetMemoryResponse struct {
 
 func (x *GetMemoryResponse) Reset() {
 	*x = GetMemoryResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2763,7 +2909,7 @@ func (x *GetMemoryResponse) String() string {
 func (*GetMemoryResponse) ProtoMessage() {}
 
 func (x *GetMemoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2776,7 +2922,7 @@ func (x *GetMemoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemoryResponse.ProtoReflect.Descriptor instead.
 func (*GetMemoryResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{44}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetMemoryResponse) GetMeminfo() map[string]uint64 {
@@ -2806,7 +2952,7 @@ type CgroupMemory struct {
 
 func (x *CgroupMemory) Reset() {
 	*x = CgroupMemory{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2818,7 +2964,7 @@ func (x *CgroupMemory) String() string {
 func (*CgroupMemory) ProtoMessage() {}
 
 func (x *CgroupMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2831,7 +2977,7 @@ func (x *CgroupMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CgroupMemory.ProtoReflect.Descriptor instead.
 func (*CgroupMemory) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{45}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CgroupMemory) GetPath() string {
@@ -2877,7 +3023,7 @@ type ListMountsRequest struct {
 
 func (x *ListMountsRequest) Reset() {
 	*x = ListMountsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2889,7 +3035,7 @@ func (x *ListMountsRequest) String() string {
 func (*ListMountsRequest) ProtoMessage() {}
 
 func (x *ListMountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2902,7 +3048,7 @@ func (x *ListMountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMountsRequest.ProtoReflect.Descriptor instead.
 func (*ListMountsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{46}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{48}
 }
 
 type ListMountsResponse struct {
@@ -2914,7 +3060,7 @@ type ListMountsResponse struct {
 
 func (x *ListMountsResponse) Reset() {
 	*x = ListMountsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2926,7 +3072,7 @@ func (x *ListMountsResponse) String() string {
 func (*ListMountsResponse) ProtoMessage() {}
 
 func (x *ListMountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2939,7 +3085,7 @@ func (x *ListMountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMountsResponse.ProtoReflect.Descriptor instead.
 func (*ListMountsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{47}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListMountsResponse) GetMounts() []*Mount {
@@ -2963,7 +3109,7 @@ type Mount struct {
 
 func (x *Mount) Reset() {
 	*x = Mount{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2975,7 +3121,7 @@ func (x *Mount) String() string {
 func (*Mount) ProtoMessage() {}
 
 func (x *Mount) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2988,7 +3134,7 @@ func (x *Mount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mount.ProtoReflect.Descriptor instead.
 func (*Mount) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{48}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Mount) GetSource() string {
@@ -3041,7 +3187,7 @@ type ListDisksRequest struct {
 
 func (x *ListDisksRequest) Reset() {
 	*x = ListDisksRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3199,7 @@ func (x *ListDisksRequest) String() string {
 func (*ListDisksRequest) ProtoMessage() {}
 
 func (x *ListDisksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3212,7 @@ func (x *ListDisksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisksRequest.ProtoReflect.Descriptor instead.
 func (*ListDisksRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{49}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{51}
 }
 
 type ListDisksResponse struct {
@@ -3078,7 +3224,7 @@ type ListDisksResponse struct {
 
 func (x *ListDisksResponse) Reset() {
 	*x = ListDisksResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3090,7 +3236,7 @@ func (x *ListDisksResponse) String() string {
 func (*ListDisksResponse) ProtoMessage() {}
 
 func (x *ListDisksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3103,7 +3249,7 @@ func (x *ListDisksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisksResponse.ProtoReflect.Descriptor instead.
 func (*ListDisksResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{50}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListDisksResponse) GetDisks() []*Disk {
@@ -3132,7 +3278,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3144,7 +3290,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3157,7 +3303,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{51}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Disk) GetName() string {
@@ -3249,7 +3395,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3261,7 +3407,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3274,7 +3420,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{52}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Partition) GetName() string {
@@ -3313,7 +3459,7 @@ type GetNetworkRequest struct {
 
 func (x *GetNetworkRequest) Reset() {
 	*x = GetNetworkRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3325,7 +3471,7 @@ func (x *GetNetworkRequest) String() string {
 func (*GetNetworkRequest) ProtoMessage() {}
 
 func (x *GetNetworkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3338,7 +3484,7 @@ func (x *GetNetworkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNetworkRequest.ProtoReflect.Descriptor instead.
 func (*GetNetworkRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{53}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{55}
 }
 
 type GetNetworkResponse struct {
@@ -3354,7 +3500,7 @@ type GetNetworkResponse struct {
 
 func (x *GetNetworkResponse) Reset() {
 	*x = GetNetworkResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3366,7 +3512,7 @@ func (x *GetNetworkResponse) String() string {
 func (*GetNetworkResponse) ProtoMessage() {}
 
 func (x *GetNetworkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3379,7 +3525,7 @@ func (x *GetNetworkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNetworkResponse.ProtoReflect.Descriptor instead.
 func (*GetNetworkResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{54}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GetNetworkResponse) GetInterfaces() []*Interface {
@@ -3438,7 +3584,7 @@ type Interface struct {
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3450,7 +3596,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3463,7 +3609,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{55}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Interface) GetName() string {
@@ -3571,7 +3717,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3583,7 +3729,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3596,7 +3742,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{56}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Route) GetDestination() string {
@@ -3650,7 +3796,7 @@ type ListConnectionsRequest struct {
 
 func (x *ListConnectionsRequest) Reset() {
 	*x = ListConnectionsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3662,7 +3808,7 @@ func (x *ListConnectionsRequest) String() string {
 func (*ListConnectionsRequest) ProtoMessage() {}
 
 func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3675,7 +3821,7 @@ func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConnectionsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{57}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ListConnectionsRequest) GetListening() bool {
@@ -3694,7 +3840,7 @@ type ListConnectionsResponse struct {
 
 func (x *ListConnectionsResponse) Reset() {
 	*x = ListConnectionsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3706,7 +3852,7 @@ func (x *ListConnectionsResponse) String() string {
 func (*ListConnectionsResponse) ProtoMessage() {}
 
 func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3719,7 +3865,7 @@ func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConnectionsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{58}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ListConnectionsResponse) GetConnections() []*Connection {
@@ -3743,7 +3889,7 @@ type Connection struct {
 
 func (x *Connection) Reset() {
 	*x = Connection{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3755,7 +3901,7 @@ func (x *Connection) String() string {
 func (*Connection) ProtoMessage() {}
 
 func (x *Connection) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3768,7 +3914,7 @@ func (x *Connection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connection.ProtoReflect.Descriptor instead.
 func (*Connection) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{59}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Connection) GetProtocol() string {
@@ -3821,7 +3967,7 @@ type GetTimeRequest struct {
 
 func (x *GetTimeRequest) Reset() {
 	*x = GetTimeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3833,7 +3979,7 @@ func (x *GetTimeRequest) String() string {
 func (*GetTimeRequest) ProtoMessage() {}
 
 func (x *GetTimeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3846,7 +3992,7 @@ func (x *GetTimeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimeRequest.ProtoReflect.Descriptor instead.
 func (*GetTimeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{60}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{62}
 }
 
 type GetTimeResponse struct {
@@ -3860,7 +4006,7 @@ type GetTimeResponse struct {
 
 func (x *GetTimeResponse) Reset() {
 	*x = GetTimeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3872,7 +4018,7 @@ func (x *GetTimeResponse) String() string {
 func (*GetTimeResponse) ProtoMessage() {}
 
 func (x *GetTimeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3885,7 +4031,7 @@ func (x *GetTimeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimeResponse.ProtoReflect.Descriptor instead.
 func (*GetTimeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{61}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GetTimeResponse) GetNow() *timestamppb.Timestamp {
@@ -3917,7 +4063,7 @@ type GetKubeconfigRequest struct {
 
 func (x *GetKubeconfigRequest) Reset() {
 	*x = GetKubeconfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3929,7 +4075,7 @@ func (x *GetKubeconfigRequest) String() string {
 func (*GetKubeconfigRequest) ProtoMessage() {}
 
 func (x *GetKubeconfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3942,7 +4088,7 @@ func (x *GetKubeconfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKubeconfigRequest.ProtoReflect.Descriptor instead.
 func (*GetKubeconfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{62}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{64}
 }
 
 type GetKubeconfigResponse struct {
@@ -3954,7 +4100,7 @@ type GetKubeconfigResponse struct {
 
 func (x *GetKubeconfigResponse) Reset() {
 	*x = GetKubeconfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3966,7 +4112,7 @@ func (x *GetKubeconfigResponse) String() string {
 func (*GetKubeconfigResponse) ProtoMessage() {}
 
 func (x *GetKubeconfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3979,7 +4125,7 @@ func (x *GetKubeconfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKubeconfigResponse.ProtoReflect.Descriptor instead.
 func (*GetKubeconfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{63}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GetKubeconfigResponse) GetKubeconfig() []byte {
@@ -3997,7 +4143,7 @@ type GetSupportBundleRequest struct {
 
 func (x *GetSupportBundleRequest) Reset() {
 	*x = GetSupportBundleRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4009,7 +4155,7 @@ func (x *GetSupportBundleRequest) String() string {
 func (*GetSupportBundleRequest) ProtoMessage() {}
 
 func (x *GetSupportBundleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4022,7 +4168,7 @@ func (x *GetSupportBundleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSupportBundleRequest.ProtoReflect.Descriptor instead.
 func (*GetSupportBundleRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{64}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{66}
 }
 
 type GetSupportBundleResponse struct {
@@ -4034,7 +4180,7 @@ type GetSupportBundleResponse struct {
 
 func (x *GetSupportBundleResponse) Reset() {
 	*x = GetSupportBundleResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4046,7 +4192,7 @@ func (x *GetSupportBundleResponse) String() string {
 func (*GetSupportBundleResponse) ProtoMessage() {}
 
 func (x *GetSupportBundleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4059,7 +4205,7 @@ func (x *GetSupportBundleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSupportBundleResponse.ProtoReflect.Descriptor instead.
 func (*GetSupportBundleResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{65}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *GetSupportBundleResponse) GetData() []byte {
@@ -4077,7 +4223,7 @@ type RebootRequest struct {
 
 func (x *RebootRequest) Reset() {
 	*x = RebootRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4089,7 +4235,7 @@ func (x *RebootRequest) String() string {
 func (*RebootRequest) ProtoMessage() {}
 
 func (x *RebootRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4102,7 +4248,7 @@ func (x *RebootRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebootRequest.ProtoReflect.Descriptor instead.
 func (*RebootRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{66}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{68}
 }
 
 type RebootResponse struct {
@@ -4113,7 +4259,7 @@ type RebootResponse struct {
 
 func (x *RebootResponse) Reset() {
 	*x = RebootResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4125,7 +4271,7 @@ func (x *RebootResponse) String() string {
 func (*RebootResponse) ProtoMessage() {}
 
 func (x *RebootResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4138,7 +4284,7 @@ func (x *RebootResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebootResponse.ProtoReflect.Descriptor instead.
 func (*RebootResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{67}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{69}
 }
 
 type ShutdownRequest struct {
@@ -4149,7 +4295,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4161,7 +4307,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4174,7 +4320,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{68}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{70}
 }
 
 type ShutdownResponse struct {
@@ -4185,7 +4331,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4197,7 +4343,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4210,7 +4356,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{69}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{71}
 }
 
 type ResetRequest struct {
@@ -4224,7 +4370,7 @@ type ResetRequest struct {
 
 func (x *ResetRequest) Reset() {
 	*x = ResetRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4236,7 +4382,7 @@ func (x *ResetRequest) String() string {
 func (*ResetRequest) ProtoMessage() {}
 
 func (x *ResetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4249,7 +4395,7 @@ func (x *ResetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetRequest.ProtoReflect.Descriptor instead.
 func (*ResetRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{70}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ResetRequest) GetName() string {
@@ -4281,7 +4427,7 @@ type ResetResponse struct {
 
 func (x *ResetResponse) Reset() {
 	*x = ResetResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4293,7 +4439,7 @@ func (x *ResetResponse) String() string {
 func (*ResetResponse) ProtoMessage() {}
 
 func (x *ResetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4306,7 +4452,886 @@ func (x *ResetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetResponse.ProtoReflect.Descriptor instead.
 func (*ResetResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{71}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{73}
+}
+
+type UpgradeOptions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stage         bool                   `protobuf:"varint,1,opt,name=stage,proto3" json:"stage,omitempty"` // do not restart the machine
+	Force         bool                   `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"` // install what some checks would not; for an admin
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradeOptions) Reset() {
+	*x = UpgradeOptions{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradeOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradeOptions) ProtoMessage() {}
+
+func (x *UpgradeOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradeOptions.ProtoReflect.Descriptor instead.
+func (*UpgradeOptions) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *UpgradeOptions) GetStage() bool {
+	if x != nil {
+		return x.Stage
+	}
+	return false
+}
+
+func (x *UpgradeOptions) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+type UploadUpgradeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Options       *UpgradeOptions        `protobuf:"bytes,1,opt,name=options,proto3" json:"options,omitempty"` // in the first message
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`       // of the artifact, at most 1 MiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadUpgradeRequest) Reset() {
+	*x = UploadUpgradeRequest{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadUpgradeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadUpgradeRequest) ProtoMessage() {}
+
+func (x *UploadUpgradeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadUpgradeRequest.ProtoReflect.Descriptor instead.
+func (*UploadUpgradeRequest) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *UploadUpgradeRequest) GetOptions() *UpgradeOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *UploadUpgradeRequest) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type UploadUpgradeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Result        *UpgradeResult         `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadUpgradeResponse) Reset() {
+	*x = UploadUpgradeResponse{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadUpgradeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadUpgradeResponse) ProtoMessage() {}
+
+func (x *UploadUpgradeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadUpgradeResponse.ProtoReflect.Descriptor instead.
+func (*UploadUpgradeResponse) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *UploadUpgradeResponse) GetResult() *UpgradeResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// UpgradeResult is an upgrade that was installed.
+type UpgradeResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	Digest        string                 `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`                                  // SHA-256 of the artifact's manifest, hex
+	Slot          string                 `protobuf:"bytes,3,opt,name=slot,proto3" json:"slot,omitempty"`                                      // it is in: a or b
+	SignedBy      string                 `protobuf:"bytes,4,opt,name=signed_by,json=signedBy,proto3" json:"signed_by,omitempty"`              // fingerprint of the key
+	Overridden    []string               `protobuf:"bytes,5,rep,name=overridden,proto3" json:"overridden,omitempty"`                          // what force overrode, in sentences
+	Reboot        bool                   `protobuf:"varint,6,opt,name=reboot,proto3" json:"reboot,omitempty"`                                 // the machine restarts into it
+	FetchedBytes  uint64                 `protobuf:"varint,7,opt,name=fetched_bytes,json=fetchedBytes,proto3" json:"fetched_bytes,omitempty"` // that the machine fetched
+	SavedBytes    uint64                 `protobuf:"varint,8,opt,name=saved_bytes,json=savedBytes,proto3" json:"saved_bytes,omitempty"`       // that it had already
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradeResult) Reset() {
+	*x = UpgradeResult{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradeResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradeResult) ProtoMessage() {}
+
+func (x *UpgradeResult) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradeResult.ProtoReflect.Descriptor instead.
+func (*UpgradeResult) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *UpgradeResult) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *UpgradeResult) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *UpgradeResult) GetSlot() string {
+	if x != nil {
+		return x.Slot
+	}
+	return ""
+}
+
+func (x *UpgradeResult) GetSignedBy() string {
+	if x != nil {
+		return x.SignedBy
+	}
+	return ""
+}
+
+func (x *UpgradeResult) GetOverridden() []string {
+	if x != nil {
+		return x.Overridden
+	}
+	return nil
+}
+
+func (x *UpgradeResult) GetReboot() bool {
+	if x != nil {
+		return x.Reboot
+	}
+	return false
+}
+
+func (x *UpgradeResult) GetFetchedBytes() uint64 {
+	if x != nil {
+		return x.FetchedBytes
+	}
+	return 0
+}
+
+func (x *UpgradeResult) GetSavedBytes() uint64 {
+	if x != nil {
+		return x.SavedBytes
+	}
+	return 0
+}
+
+type PullUpgradeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"` // https://… or oci://registry/repository:tag, or @sha256:…
+	Options       *UpgradeOptions        `protobuf:"bytes,2,opt,name=options,proto3" json:"options,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"` // when; unset: now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PullUpgradeRequest) Reset() {
+	*x = PullUpgradeRequest{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullUpgradeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullUpgradeRequest) ProtoMessage() {}
+
+func (x *PullUpgradeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullUpgradeRequest.ProtoReflect.Descriptor instead.
+func (*PullUpgradeRequest) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *PullUpgradeRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *PullUpgradeRequest) GetOptions() *UpgradeOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *PullUpgradeRequest) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+type PullUpgradeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Progress      *UpgradeProgress       `protobuf:"bytes,1,opt,name=progress,proto3" json:"progress,omitempty"`
+	Result        *UpgradeResult         `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"` // in the last message, unless the upgrade was scheduled
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PullUpgradeResponse) Reset() {
+	*x = PullUpgradeResponse{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PullUpgradeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PullUpgradeResponse) ProtoMessage() {}
+
+func (x *PullUpgradeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PullUpgradeResponse.ProtoReflect.Descriptor instead.
+func (*PullUpgradeResponse) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *PullUpgradeResponse) GetProgress() *UpgradeProgress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+func (x *PullUpgradeResponse) GetResult() *UpgradeResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+type UpgradeProgress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Step          string                 `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`                             // check, write, verify, reboot
+	DoneBytes     uint64                 `protobuf:"varint,2,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"` // of the step
+	TotalBytes    uint64                 `protobuf:"varint,3,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	FetchedBytes  uint64                 `protobuf:"varint,4,opt,name=fetched_bytes,json=fetchedBytes,proto3" json:"fetched_bytes,omitempty"`
+	SavedBytes    uint64                 `protobuf:"varint,5,opt,name=saved_bytes,json=savedBytes,proto3" json:"saved_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpgradeProgress) Reset() {
+	*x = UpgradeProgress{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpgradeProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpgradeProgress) ProtoMessage() {}
+
+func (x *UpgradeProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpgradeProgress.ProtoReflect.Descriptor instead.
+func (*UpgradeProgress) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *UpgradeProgress) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *UpgradeProgress) GetDoneBytes() uint64 {
+	if x != nil {
+		return x.DoneBytes
+	}
+	return 0
+}
+
+func (x *UpgradeProgress) GetTotalBytes() uint64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
+func (x *UpgradeProgress) GetFetchedBytes() uint64 {
+	if x != nil {
+		return x.FetchedBytes
+	}
+	return 0
+}
+
+func (x *UpgradeProgress) GetSavedBytes() uint64 {
+	if x != nil {
+		return x.SavedBytes
+	}
+	return 0
+}
+
+type GetUpgradeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUpgradeRequest) Reset() {
+	*x = GetUpgradeRequest{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUpgradeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUpgradeRequest) ProtoMessage() {}
+
+func (x *GetUpgradeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUpgradeRequest.ProtoReflect.Descriptor instead.
+func (*GetUpgradeRequest) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{81}
+}
+
+type GetUpgradeResponse struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Slots          []*Slot                `protobuf:"bytes,1,rep,name=slots,proto3" json:"slots,omitempty"`
+	TrialRemaining *durationpb.Duration   `protobuf:"bytes,2,opt,name=trial_remaining,json=trialRemaining,proto3" json:"trial_remaining,omitempty"` // unset: nothing is on trial
+	Last           *UpgradeOutcome        `protobuf:"bytes,3,opt,name=last,proto3" json:"last,omitempty"`
+	Refused        []*UpgradeOutcome      `protobuf:"bytes,4,rep,name=refused,proto3" json:"refused,omitempty"` // artifacts that were rolled back and are not installed again unless forced
+	Scheduled      *ScheduledUpgrade      `protobuf:"bytes,5,opt,name=scheduled,proto3" json:"scheduled,omitempty"`
+	Progress       *UpgradeProgress       `protobuf:"bytes,6,opt,name=progress,proto3" json:"progress,omitempty"` // of an upgrade that is being installed
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *GetUpgradeResponse) Reset() {
+	*x = GetUpgradeResponse{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUpgradeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUpgradeResponse) ProtoMessage() {}
+
+func (x *GetUpgradeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUpgradeResponse.ProtoReflect.Descriptor instead.
+func (*GetUpgradeResponse) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *GetUpgradeResponse) GetSlots() []*Slot {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+func (x *GetUpgradeResponse) GetTrialRemaining() *durationpb.Duration {
+	if x != nil {
+		return x.TrialRemaining
+	}
+	return nil
+}
+
+func (x *GetUpgradeResponse) GetLast() *UpgradeOutcome {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *GetUpgradeResponse) GetRefused() []*UpgradeOutcome {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+func (x *GetUpgradeResponse) GetScheduled() *ScheduledUpgrade {
+	if x != nil {
+		return x.Scheduled
+	}
+	return nil
+}
+
+func (x *GetUpgradeResponse) GetProgress() *UpgradeProgress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+// Slot is one of the two places for a version.
+type Slot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // a or b
+	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	Kubernetes    string                 `protobuf:"bytes,3,opt,name=kubernetes,proto3" json:"kubernetes,omitempty"`
+	Digest        string                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`  // of the artifact, hex; empty: it was flashed
+	State         string                 `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`    // running, trial, staged, whole, damaged, empty
+	Active        bool                   `protobuf:"varint,6,opt,name=active,proto3" json:"active,omitempty"` // it is what is booted
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`  // why it was rolled back, or is damaged
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Slot) Reset() {
+	*x = Slot{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Slot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Slot) ProtoMessage() {}
+
+func (x *Slot) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Slot.ProtoReflect.Descriptor instead.
+func (*Slot) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *Slot) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Slot) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Slot) GetKubernetes() string {
+	if x != nil {
+		return x.Kubernetes
+	}
+	return ""
+}
+
+func (x *Slot) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Slot) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Slot) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *Slot) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// ScheduledUpgrade is an upgrade that is fetched later.
+type ScheduledUpgrade struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	By            string                 `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduledUpgrade) Reset() {
+	*x = ScheduledUpgrade{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduledUpgrade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduledUpgrade) ProtoMessage() {}
+
+func (x *ScheduledUpgrade) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduledUpgrade.ProtoReflect.Descriptor instead.
+func (*ScheduledUpgrade) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *ScheduledUpgrade) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ScheduledUpgrade) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ScheduledUpgrade) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+type CancelUpgradeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelUpgradeRequest) Reset() {
+	*x = CancelUpgradeRequest{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelUpgradeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelUpgradeRequest) ProtoMessage() {}
+
+func (x *CancelUpgradeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelUpgradeRequest.ProtoReflect.Descriptor instead.
+func (*CancelUpgradeRequest) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{85}
+}
+
+type CancelUpgradeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cancelled     string                 `protobuf:"bytes,1,opt,name=cancelled,proto3" json:"cancelled,omitempty"` // staged or scheduled
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelUpgradeResponse) Reset() {
+	*x = CancelUpgradeResponse{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelUpgradeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelUpgradeResponse) ProtoMessage() {}
+
+func (x *CancelUpgradeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelUpgradeResponse.ProtoReflect.Descriptor instead.
+func (*CancelUpgradeResponse) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *CancelUpgradeResponse) GetCancelled() string {
+	if x != nil {
+		return x.Cancelled
+	}
+	return ""
+}
+
+type RollbackRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stage         bool                   `protobuf:"varint,1,opt,name=stage,proto3" json:"stage,omitempty"` // do not restart the machine
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackRequest) Reset() {
+	*x = RollbackRequest{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackRequest) ProtoMessage() {}
+
+func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
+func (*RollbackRequest) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *RollbackRequest) GetStage() bool {
+	if x != nil {
+		return x.Stage
+	}
+	return false
+}
+
+type RollbackResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Result        *UpgradeResult         `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackResponse) Reset() {
+	*x = RollbackResponse{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackResponse) ProtoMessage() {}
+
+func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
+func (*RollbackResponse) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *RollbackResponse) GetResult() *UpgradeResult {
+	if x != nil {
+		return x.Result
+	}
+	return nil
 }
 
 var File_coracle_machine_v1alpha1_machine_proto protoreflect.FileDescriptor
@@ -4328,7 +5353,7 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\x14\n" +
 	"\x12WatchStatusRequest\"O\n" +
 	"\x13WatchStatusResponse\x128\n" +
-	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\xfd\x05\n" +
+	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\xc0\x06\n" +
 	"\x06Status\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -4353,7 +5378,18 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\n" +
 	"conditions\x18\x11 \x03(\v2#.coracle.machine.v1alpha1.ConditionR\n" +
 	"conditions\x12#\n" +
-	"\rshutting_down\x18\x12 \x01(\tR\fshuttingDown\"\xe2\x01\n" +
+	"\rshutting_down\x18\x12 \x01(\tR\fshuttingDown\x12A\n" +
+	"\aupgrade\x18\x13 \x01(\v2'.coracle.machine.v1alpha1.UpgradeStatusR\aupgrade\"\x91\x01\n" +
+	"\rUpgradeStatus\x12B\n" +
+	"\x0ftrial_remaining\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0etrialRemaining\x12<\n" +
+	"\x04last\x18\x02 \x01(\v2(.coracle.machine.v1alpha1.UpgradeOutcomeR\x04last\"\xb6\x01\n" +
+	"\x0eUpgradeOutcome\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\tR\x04from\x12\x16\n" +
+	"\x06result\x18\x04 \x01(\tR\x06result\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12.\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xe2\x01\n" +
 	"\fConfigStatus\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12@\n" +
 	"\asources\x18\x02 \x03(\v2&.coracle.machine.v1alpha1.ConfigSourceR\asources\x12\x16\n" +
@@ -4630,13 +5666,78 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
 	"\twipe_data\x18\x02 \x01(\bR\bwipeData\x12\x1a\n" +
 	"\bshutdown\x18\x03 \x01(\bR\bshutdown\"\x0f\n" +
-	"\rResetResponse*\x81\x01\n" +
+	"\rResetResponse\"<\n" +
+	"\x0eUpgradeOptions\x12\x14\n" +
+	"\x05stage\x18\x01 \x01(\bR\x05stage\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\"n\n" +
+	"\x14UploadUpgradeRequest\x12B\n" +
+	"\aoptions\x18\x01 \x01(\v2(.coracle.machine.v1alpha1.UpgradeOptionsR\aoptions\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"X\n" +
+	"\x15UploadUpgradeResponse\x12?\n" +
+	"\x06result\x18\x01 \x01(\v2'.coracle.machine.v1alpha1.UpgradeResultR\x06result\"\xf0\x01\n" +
+	"\rUpgradeResult\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x12\n" +
+	"\x04slot\x18\x03 \x01(\tR\x04slot\x12\x1b\n" +
+	"\tsigned_by\x18\x04 \x01(\tR\bsignedBy\x12\x1e\n" +
+	"\n" +
+	"overridden\x18\x05 \x03(\tR\n" +
+	"overridden\x12\x16\n" +
+	"\x06reboot\x18\x06 \x01(\bR\x06reboot\x12#\n" +
+	"\rfetched_bytes\x18\a \x01(\x04R\ffetchedBytes\x12\x1f\n" +
+	"\vsaved_bytes\x18\b \x01(\x04R\n" +
+	"savedBytes\"\x9c\x01\n" +
+	"\x12PullUpgradeRequest\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12B\n" +
+	"\aoptions\x18\x02 \x01(\v2(.coracle.machine.v1alpha1.UpgradeOptionsR\aoptions\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x9d\x01\n" +
+	"\x13PullUpgradeResponse\x12E\n" +
+	"\bprogress\x18\x01 \x01(\v2).coracle.machine.v1alpha1.UpgradeProgressR\bprogress\x12?\n" +
+	"\x06result\x18\x02 \x01(\v2'.coracle.machine.v1alpha1.UpgradeResultR\x06result\"\xab\x01\n" +
+	"\x0fUpgradeProgress\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\tR\x04step\x12\x1d\n" +
+	"\n" +
+	"done_bytes\x18\x02 \x01(\x04R\tdoneBytes\x12\x1f\n" +
+	"\vtotal_bytes\x18\x03 \x01(\x04R\n" +
+	"totalBytes\x12#\n" +
+	"\rfetched_bytes\x18\x04 \x01(\x04R\ffetchedBytes\x12\x1f\n" +
+	"\vsaved_bytes\x18\x05 \x01(\x04R\n" +
+	"savedBytes\"\x13\n" +
+	"\x11GetUpgradeRequest\"\xa1\x03\n" +
+	"\x12GetUpgradeResponse\x124\n" +
+	"\x05slots\x18\x01 \x03(\v2\x1e.coracle.machine.v1alpha1.SlotR\x05slots\x12B\n" +
+	"\x0ftrial_remaining\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x0etrialRemaining\x12<\n" +
+	"\x04last\x18\x03 \x01(\v2(.coracle.machine.v1alpha1.UpgradeOutcomeR\x04last\x12B\n" +
+	"\arefused\x18\x04 \x03(\v2(.coracle.machine.v1alpha1.UpgradeOutcomeR\arefused\x12H\n" +
+	"\tscheduled\x18\x05 \x01(\v2*.coracle.machine.v1alpha1.ScheduledUpgradeR\tscheduled\x12E\n" +
+	"\bprogress\x18\x06 \x01(\v2).coracle.machine.v1alpha1.UpgradeProgressR\bprogress\"\xb2\x01\n" +
+	"\x04Slot\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1e\n" +
+	"\n" +
+	"kubernetes\x18\x03 \x01(\tR\n" +
+	"kubernetes\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\tR\x06digest\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x16\n" +
+	"\x06active\x18\x06 \x01(\bR\x06active\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"f\n" +
+	"\x10ScheduledUpgrade\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x0e\n" +
+	"\x02by\x18\x03 \x01(\tR\x02by\"\x16\n" +
+	"\x14CancelUpgradeRequest\"5\n" +
+	"\x15CancelUpgradeResponse\x12\x1c\n" +
+	"\tcancelled\x18\x01 \x01(\tR\tcancelled\"'\n" +
+	"\x0fRollbackRequest\x12\x14\n" +
+	"\x05stage\x18\x01 \x01(\bR\x05stage\"S\n" +
+	"\x10RollbackResponse\x12?\n" +
+	"\x06result\x18\x01 \x01(\v2'.coracle.machine.v1alpha1.UpgradeResultR\x06result*\x81\x01\n" +
 	"\tApplyMode\x12\x1a\n" +
 	"\x16APPLY_MODE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fAPPLY_MODE_AUTO\x10\x01\x12\x18\n" +
 	"\x14APPLY_MODE_NO_REBOOT\x10\x02\x12\x15\n" +
 	"\x11APPLY_MODE_STAGED\x10\x03\x12\x12\n" +
-	"\x0eAPPLY_MODE_TRY\x10\x042\xf9\x14\n" +
+	"\x0eAPPLY_MODE_TRY\x10\x042\x99\x19\n" +
 	"\x0eMachineService\x12g\n" +
 	"\n" +
 	"GetVersion\x12+.coracle.machine.v1alpha1.GetVersionRequest\x1a,.coracle.machine.v1alpha1.GetVersionResponse\x12d\n" +
@@ -4662,7 +5763,13 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\x0fListConnections\x120.coracle.machine.v1alpha1.ListConnectionsRequest\x1a1.coracle.machine.v1alpha1.ListConnectionsResponse\x12^\n" +
 	"\aGetTime\x12(.coracle.machine.v1alpha1.GetTimeRequest\x1a).coracle.machine.v1alpha1.GetTimeResponse\x12p\n" +
 	"\rGetKubeconfig\x12..coracle.machine.v1alpha1.GetKubeconfigRequest\x1a/.coracle.machine.v1alpha1.GetKubeconfigResponse\x12{\n" +
-	"\x10GetSupportBundle\x121.coracle.machine.v1alpha1.GetSupportBundleRequest\x1a2.coracle.machine.v1alpha1.GetSupportBundleResponse0\x01\x12[\n" +
+	"\x10GetSupportBundle\x121.coracle.machine.v1alpha1.GetSupportBundleRequest\x1a2.coracle.machine.v1alpha1.GetSupportBundleResponse0\x01\x12r\n" +
+	"\rUploadUpgrade\x12..coracle.machine.v1alpha1.UploadUpgradeRequest\x1a/.coracle.machine.v1alpha1.UploadUpgradeResponse(\x01\x12l\n" +
+	"\vPullUpgrade\x12,.coracle.machine.v1alpha1.PullUpgradeRequest\x1a-.coracle.machine.v1alpha1.PullUpgradeResponse0\x01\x12g\n" +
+	"\n" +
+	"GetUpgrade\x12+.coracle.machine.v1alpha1.GetUpgradeRequest\x1a,.coracle.machine.v1alpha1.GetUpgradeResponse\x12p\n" +
+	"\rCancelUpgrade\x12..coracle.machine.v1alpha1.CancelUpgradeRequest\x1a/.coracle.machine.v1alpha1.CancelUpgradeResponse\x12a\n" +
+	"\bRollback\x12).coracle.machine.v1alpha1.RollbackRequest\x1a*.coracle.machine.v1alpha1.RollbackResponse\x12[\n" +
 	"\x06Reboot\x12'.coracle.machine.v1alpha1.RebootRequest\x1a(.coracle.machine.v1alpha1.RebootResponse\x12a\n" +
 	"\bShutdown\x12).coracle.machine.v1alpha1.ShutdownRequest\x1a*.coracle.machine.v1alpha1.ShutdownResponse\x12X\n" +
 	"\x05Reset\x12&.coracle.machine.v1alpha1.ResetRequest\x1a'.coracle.machine.v1alpha1.ResetResponseB@Z>github.com/coracle-os/coracle/machined/api/machinepb;machinepbb\x06proto3"
@@ -4680,7 +5787,7 @@ func file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP() []byte {
 }
 
 var file_coracle_machine_v1alpha1_machine_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coracle_machine_v1alpha1_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 73)
+var file_coracle_machine_v1alpha1_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
 var file_coracle_machine_v1alpha1_machine_proto_goTypes = []any{
 	(ApplyMode)(0),                   // 0: coracle.machine.v1alpha1.ApplyMode
 	(*GetVersionRequest)(nil),        // 1: coracle.machine.v1alpha1.GetVersionRequest
@@ -4690,174 +5797,219 @@ var file_coracle_machine_v1alpha1_machine_proto_goTypes = []any{
 	(*WatchStatusRequest)(nil),       // 5: coracle.machine.v1alpha1.WatchStatusRequest
 	(*WatchStatusResponse)(nil),      // 6: coracle.machine.v1alpha1.WatchStatusResponse
 	(*Status)(nil),                   // 7: coracle.machine.v1alpha1.Status
-	(*ConfigStatus)(nil),             // 8: coracle.machine.v1alpha1.ConfigStatus
-	(*ConfigSource)(nil),             // 9: coracle.machine.v1alpha1.ConfigSource
-	(*ConfigTry)(nil),                // 10: coracle.machine.v1alpha1.ConfigTry
-	(*Address)(nil),                  // 11: coracle.machine.v1alpha1.Address
-	(*TimeStatus)(nil),               // 12: coracle.machine.v1alpha1.TimeStatus
-	(*DataStatus)(nil),               // 13: coracle.machine.v1alpha1.DataStatus
-	(*MemoryStatus)(nil),             // 14: coracle.machine.v1alpha1.MemoryStatus
-	(*KubeStatus)(nil),               // 15: coracle.machine.v1alpha1.KubeStatus
-	(*Component)(nil),                // 16: coracle.machine.v1alpha1.Component
-	(*Condition)(nil),                // 17: coracle.machine.v1alpha1.Condition
-	(*WatchHealthRequest)(nil),       // 18: coracle.machine.v1alpha1.WatchHealthRequest
-	(*WatchHealthResponse)(nil),      // 19: coracle.machine.v1alpha1.WatchHealthResponse
-	(*HealthCheck)(nil),              // 20: coracle.machine.v1alpha1.HealthCheck
-	(*GetConfigRequest)(nil),         // 21: coracle.machine.v1alpha1.GetConfigRequest
-	(*GetConfigResponse)(nil),        // 22: coracle.machine.v1alpha1.GetConfigResponse
-	(*ApplyConfigRequest)(nil),       // 23: coracle.machine.v1alpha1.ApplyConfigRequest
-	(*PatchConfigRequest)(nil),       // 24: coracle.machine.v1alpha1.PatchConfigRequest
-	(*ApplyConfigResponse)(nil),      // 25: coracle.machine.v1alpha1.ApplyConfigResponse
-	(*ConfigChange)(nil),             // 26: coracle.machine.v1alpha1.ConfigChange
-	(*ConfirmConfigRequest)(nil),     // 27: coracle.machine.v1alpha1.ConfirmConfigRequest
-	(*ConfirmConfigResponse)(nil),    // 28: coracle.machine.v1alpha1.ConfirmConfigResponse
-	(*CancelConfigRequest)(nil),      // 29: coracle.machine.v1alpha1.CancelConfigRequest
-	(*CancelConfigResponse)(nil),     // 30: coracle.machine.v1alpha1.CancelConfigResponse
-	(*ListServicesRequest)(nil),      // 31: coracle.machine.v1alpha1.ListServicesRequest
-	(*ListServicesResponse)(nil),     // 32: coracle.machine.v1alpha1.ListServicesResponse
-	(*Service)(nil),                  // 33: coracle.machine.v1alpha1.Service
-	(*RestartServiceRequest)(nil),    // 34: coracle.machine.v1alpha1.RestartServiceRequest
-	(*RestartServiceResponse)(nil),   // 35: coracle.machine.v1alpha1.RestartServiceResponse
-	(*GetLogsRequest)(nil),           // 36: coracle.machine.v1alpha1.GetLogsRequest
-	(*GetLogsResponse)(nil),          // 37: coracle.machine.v1alpha1.GetLogsResponse
-	(*GetEventsRequest)(nil),         // 38: coracle.machine.v1alpha1.GetEventsRequest
-	(*GetEventsResponse)(nil),        // 39: coracle.machine.v1alpha1.GetEventsResponse
-	(*Event)(nil),                    // 40: coracle.machine.v1alpha1.Event
-	(*ListProcessesRequest)(nil),     // 41: coracle.machine.v1alpha1.ListProcessesRequest
-	(*ListProcessesResponse)(nil),    // 42: coracle.machine.v1alpha1.ListProcessesResponse
-	(*Process)(nil),                  // 43: coracle.machine.v1alpha1.Process
-	(*GetMemoryRequest)(nil),         // 44: coracle.machine.v1alpha1.GetMemoryRequest
-	(*GetMemoryResponse)(nil),        // 45: coracle.machine.v1alpha1.GetMemoryResponse
-	(*CgroupMemory)(nil),             // 46: coracle.machine.v1alpha1.CgroupMemory
-	(*ListMountsRequest)(nil),        // 47: coracle.machine.v1alpha1.ListMountsRequest
-	(*ListMountsResponse)(nil),       // 48: coracle.machine.v1alpha1.ListMountsResponse
-	(*Mount)(nil),                    // 49: coracle.machine.v1alpha1.Mount
-	(*ListDisksRequest)(nil),         // 50: coracle.machine.v1alpha1.ListDisksRequest
-	(*ListDisksResponse)(nil),        // 51: coracle.machine.v1alpha1.ListDisksResponse
-	(*Disk)(nil),                     // 52: coracle.machine.v1alpha1.Disk
-	(*Partition)(nil),                // 53: coracle.machine.v1alpha1.Partition
-	(*GetNetworkRequest)(nil),        // 54: coracle.machine.v1alpha1.GetNetworkRequest
-	(*GetNetworkResponse)(nil),       // 55: coracle.machine.v1alpha1.GetNetworkResponse
-	(*Interface)(nil),                // 56: coracle.machine.v1alpha1.Interface
-	(*Route)(nil),                    // 57: coracle.machine.v1alpha1.Route
-	(*ListConnectionsRequest)(nil),   // 58: coracle.machine.v1alpha1.ListConnectionsRequest
-	(*ListConnectionsResponse)(nil),  // 59: coracle.machine.v1alpha1.ListConnectionsResponse
-	(*Connection)(nil),               // 60: coracle.machine.v1alpha1.Connection
-	(*GetTimeRequest)(nil),           // 61: coracle.machine.v1alpha1.GetTimeRequest
-	(*GetTimeResponse)(nil),          // 62: coracle.machine.v1alpha1.GetTimeResponse
-	(*GetKubeconfigRequest)(nil),     // 63: coracle.machine.v1alpha1.GetKubeconfigRequest
-	(*GetKubeconfigResponse)(nil),    // 64: coracle.machine.v1alpha1.GetKubeconfigResponse
-	(*GetSupportBundleRequest)(nil),  // 65: coracle.machine.v1alpha1.GetSupportBundleRequest
-	(*GetSupportBundleResponse)(nil), // 66: coracle.machine.v1alpha1.GetSupportBundleResponse
-	(*RebootRequest)(nil),            // 67: coracle.machine.v1alpha1.RebootRequest
-	(*RebootResponse)(nil),           // 68: coracle.machine.v1alpha1.RebootResponse
-	(*ShutdownRequest)(nil),          // 69: coracle.machine.v1alpha1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 70: coracle.machine.v1alpha1.ShutdownResponse
-	(*ResetRequest)(nil),             // 71: coracle.machine.v1alpha1.ResetRequest
-	(*ResetResponse)(nil),            // 72: coracle.machine.v1alpha1.ResetResponse
-	nil,                              // 73: coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
-	(*timestamppb.Timestamp)(nil),    // 74: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 75: google.protobuf.Duration
+	(*UpgradeStatus)(nil),            // 8: coracle.machine.v1alpha1.UpgradeStatus
+	(*UpgradeOutcome)(nil),           // 9: coracle.machine.v1alpha1.UpgradeOutcome
+	(*ConfigStatus)(nil),             // 10: coracle.machine.v1alpha1.ConfigStatus
+	(*ConfigSource)(nil),             // 11: coracle.machine.v1alpha1.ConfigSource
+	(*ConfigTry)(nil),                // 12: coracle.machine.v1alpha1.ConfigTry
+	(*Address)(nil),                  // 13: coracle.machine.v1alpha1.Address
+	(*TimeStatus)(nil),               // 14: coracle.machine.v1alpha1.TimeStatus
+	(*DataStatus)(nil),               // 15: coracle.machine.v1alpha1.DataStatus
+	(*MemoryStatus)(nil),             // 16: coracle.machine.v1alpha1.MemoryStatus
+	(*KubeStatus)(nil),               // 17: coracle.machine.v1alpha1.KubeStatus
+	(*Component)(nil),                // 18: coracle.machine.v1alpha1.Component
+	(*Condition)(nil),                // 19: coracle.machine.v1alpha1.Condition
+	(*WatchHealthRequest)(nil),       // 20: coracle.machine.v1alpha1.WatchHealthRequest
+	(*WatchHealthResponse)(nil),      // 21: coracle.machine.v1alpha1.WatchHealthResponse
+	(*HealthCheck)(nil),              // 22: coracle.machine.v1alpha1.HealthCheck
+	(*GetConfigRequest)(nil),         // 23: coracle.machine.v1alpha1.GetConfigRequest
+	(*GetConfigResponse)(nil),        // 24: coracle.machine.v1alpha1.GetConfigResponse
+	(*ApplyConfigRequest)(nil),       // 25: coracle.machine.v1alpha1.ApplyConfigRequest
+	(*PatchConfigRequest)(nil),       // 26: coracle.machine.v1alpha1.PatchConfigRequest
+	(*ApplyConfigResponse)(nil),      // 27: coracle.machine.v1alpha1.ApplyConfigResponse
+	(*ConfigChange)(nil),             // 28: coracle.machine.v1alpha1.ConfigChange
+	(*ConfirmConfigRequest)(nil),     // 29: coracle.machine.v1alpha1.ConfirmConfigRequest
+	(*ConfirmConfigResponse)(nil),    // 30: coracle.machine.v1alpha1.ConfirmConfigResponse
+	(*CancelConfigRequest)(nil),      // 31: coracle.machine.v1alpha1.CancelConfigRequest
+	(*CancelConfigResponse)(nil),     // 32: coracle.machine.v1alpha1.CancelConfigResponse
+	(*ListServicesRequest)(nil),      // 33: coracle.machine.v1alpha1.ListServicesRequest
+	(*ListServicesResponse)(nil),     // 34: coracle.machine.v1alpha1.ListServicesResponse
+	(*Service)(nil),                  // 35: coracle.machine.v1alpha1.Service
+	(*RestartServiceRequest)(nil),    // 36: coracle.machine.v1alpha1.RestartServiceRequest
+	(*RestartServiceResponse)(nil),   // 37: coracle.machine.v1alpha1.RestartServiceResponse
+	(*GetLogsRequest)(nil),           // 38: coracle.machine.v1alpha1.GetLogsRequest
+	(*GetLogsResponse)(nil),          // 39: coracle.machine.v1alpha1.GetLogsResponse
+	(*GetEventsRequest)(nil),         // 40: coracle.machine.v1alpha1.GetEventsRequest
+	(*GetEventsResponse)(nil),        // 41: coracle.machine.v1alpha1.GetEventsResponse
+	(*Event)(nil),                    // 42: coracle.machine.v1alpha1.Event
+	(*ListProcessesRequest)(nil),     // 43: coracle.machine.v1alpha1.ListProcessesRequest
+	(*ListProcessesResponse)(nil),    // 44: coracle.machine.v1alpha1.ListProcessesResponse
+	(*Process)(nil),                  // 45: coracle.machine.v1alpha1.Process
+	(*GetMemoryRequest)(nil),         // 46: coracle.machine.v1alpha1.GetMemoryRequest
+	(*GetMemoryResponse)(nil),        // 47: coracle.machine.v1alpha1.GetMemoryResponse
+	(*CgroupMemory)(nil),             // 48: coracle.machine.v1alpha1.CgroupMemory
+	(*ListMountsRequest)(nil),        // 49: coracle.machine.v1alpha1.ListMountsRequest
+	(*ListMountsResponse)(nil),       // 50: coracle.machine.v1alpha1.ListMountsResponse
+	(*Mount)(nil),                    // 51: coracle.machine.v1alpha1.Mount
+	(*ListDisksRequest)(nil),         // 52: coracle.machine.v1alpha1.ListDisksRequest
+	(*ListDisksResponse)(nil),        // 53: coracle.machine.v1alpha1.ListDisksResponse
+	(*Disk)(nil),                     // 54: coracle.machine.v1alpha1.Disk
+	(*Partition)(nil),                // 55: coracle.machine.v1alpha1.Partition
+	(*GetNetworkRequest)(nil),        // 56: coracle.machine.v1alpha1.GetNetworkRequest
+	(*GetNetworkResponse)(nil),       // 57: coracle.machine.v1alpha1.GetNetworkResponse
+	(*Interface)(nil),                // 58: coracle.machine.v1alpha1.Interface
+	(*Route)(nil),                    // 59: coracle.machine.v1alpha1.Route
+	(*ListConnectionsRequest)(nil),   // 60: coracle.machine.v1alpha1.ListConnectionsRequest
+	(*ListConnectionsResponse)(nil),  // 61: coracle.machine.v1alpha1.ListConnectionsResponse
+	(*Connection)(nil),               // 62: coracle.machine.v1alpha1.Connection
+	(*GetTimeRequest)(nil),           // 63: coracle.machine.v1alpha1.GetTimeRequest
+	(*GetTimeResponse)(nil),          // 64: coracle.machine.v1alpha1.GetTimeResponse
+	(*GetKubeconfigRequest)(nil),     // 65: coracle.machine.v1alpha1.GetKubeconfigRequest
+	(*GetKubeconfigResponse)(nil),    // 66: coracle.machine.v1alpha1.GetKubeconfigResponse
+	(*GetSupportBundleRequest)(nil),  // 67: coracle.machine.v1alpha1.GetSupportBundleRequest
+	(*GetSupportBundleResponse)(nil), // 68: coracle.machine.v1alpha1.GetSupportBundleResponse
+	(*RebootRequest)(nil),            // 69: coracle.machine.v1alpha1.RebootRequest
+	(*RebootResponse)(nil),           // 70: coracle.machine.v1alpha1.RebootResponse
+	(*ShutdownRequest)(nil),          // 71: coracle.machine.v1alpha1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 72: coracle.machine.v1alpha1.ShutdownResponse
+	(*ResetRequest)(nil),             // 73: coracle.machine.v1alpha1.ResetRequest
+	(*ResetResponse)(nil),            // 74: coracle.machine.v1alpha1.ResetResponse
+	(*UpgradeOptions)(nil),           // 75: coracle.machine.v1alpha1.UpgradeOptions
+	(*UploadUpgradeRequest)(nil),     // 76: coracle.machine.v1alpha1.UploadUpgradeRequest
+	(*UploadUpgradeResponse)(nil),    // 77: coracle.machine.v1alpha1.UploadUpgradeResponse
+	(*UpgradeResult)(nil),            // 78: coracle.machine.v1alpha1.UpgradeResult
+	(*PullUpgradeRequest)(nil),       // 79: coracle.machine.v1alpha1.PullUpgradeRequest
+	(*PullUpgradeResponse)(nil),      // 80: coracle.machine.v1alpha1.PullUpgradeResponse
+	(*UpgradeProgress)(nil),          // 81: coracle.machine.v1alpha1.UpgradeProgress
+	(*GetUpgradeRequest)(nil),        // 82: coracle.machine.v1alpha1.GetUpgradeRequest
+	(*GetUpgradeResponse)(nil),       // 83: coracle.machine.v1alpha1.GetUpgradeResponse
+	(*Slot)(nil),                     // 84: coracle.machine.v1alpha1.Slot
+	(*ScheduledUpgrade)(nil),         // 85: coracle.machine.v1alpha1.ScheduledUpgrade
+	(*CancelUpgradeRequest)(nil),     // 86: coracle.machine.v1alpha1.CancelUpgradeRequest
+	(*CancelUpgradeResponse)(nil),    // 87: coracle.machine.v1alpha1.CancelUpgradeResponse
+	(*RollbackRequest)(nil),          // 88: coracle.machine.v1alpha1.RollbackRequest
+	(*RollbackResponse)(nil),         // 89: coracle.machine.v1alpha1.RollbackResponse
+	nil,                              // 90: coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
+	(*timestamppb.Timestamp)(nil),    // 91: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 92: google.protobuf.Duration
 }
 var file_coracle_machine_v1alpha1_machine_proto_depIdxs = []int32{
 	7,  // 0: coracle.machine.v1alpha1.GetStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
 	7,  // 1: coracle.machine.v1alpha1.WatchStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
-	8,  // 2: coracle.machine.v1alpha1.Status.config:type_name -> coracle.machine.v1alpha1.ConfigStatus
-	74, // 3: coracle.machine.v1alpha1.Status.started:type_name -> google.protobuf.Timestamp
-	11, // 4: coracle.machine.v1alpha1.Status.addresses:type_name -> coracle.machine.v1alpha1.Address
-	12, // 5: coracle.machine.v1alpha1.Status.time:type_name -> coracle.machine.v1alpha1.TimeStatus
-	13, // 6: coracle.machine.v1alpha1.Status.data:type_name -> coracle.machine.v1alpha1.DataStatus
-	14, // 7: coracle.machine.v1alpha1.Status.memory:type_name -> coracle.machine.v1alpha1.MemoryStatus
-	15, // 8: coracle.machine.v1alpha1.Status.kube:type_name -> coracle.machine.v1alpha1.KubeStatus
-	17, // 9: coracle.machine.v1alpha1.Status.conditions:type_name -> coracle.machine.v1alpha1.Condition
-	9,  // 10: coracle.machine.v1alpha1.ConfigStatus.sources:type_name -> coracle.machine.v1alpha1.ConfigSource
-	10, // 11: coracle.machine.v1alpha1.ConfigStatus.trying:type_name -> coracle.machine.v1alpha1.ConfigTry
-	75, // 12: coracle.machine.v1alpha1.ConfigTry.remaining:type_name -> google.protobuf.Duration
-	74, // 13: coracle.machine.v1alpha1.TimeStatus.last_sync:type_name -> google.protobuf.Timestamp
-	16, // 14: coracle.machine.v1alpha1.KubeStatus.components:type_name -> coracle.machine.v1alpha1.Component
-	74, // 15: coracle.machine.v1alpha1.Component.since:type_name -> google.protobuf.Timestamp
-	74, // 16: coracle.machine.v1alpha1.Condition.since:type_name -> google.protobuf.Timestamp
-	20, // 17: coracle.machine.v1alpha1.WatchHealthResponse.checks:type_name -> coracle.machine.v1alpha1.HealthCheck
-	0,  // 18: coracle.machine.v1alpha1.ApplyConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
-	75, // 19: coracle.machine.v1alpha1.ApplyConfigRequest.try_for:type_name -> google.protobuf.Duration
-	0,  // 20: coracle.machine.v1alpha1.PatchConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
-	75, // 21: coracle.machine.v1alpha1.PatchConfigRequest.try_for:type_name -> google.protobuf.Duration
-	26, // 22: coracle.machine.v1alpha1.ApplyConfigResponse.changes:type_name -> coracle.machine.v1alpha1.ConfigChange
-	75, // 23: coracle.machine.v1alpha1.ApplyConfigResponse.try_for:type_name -> google.protobuf.Duration
-	33, // 24: coracle.machine.v1alpha1.ListServicesResponse.services:type_name -> coracle.machine.v1alpha1.Service
-	74, // 25: coracle.machine.v1alpha1.Service.since:type_name -> google.protobuf.Timestamp
-	74, // 26: coracle.machine.v1alpha1.GetLogsRequest.since:type_name -> google.protobuf.Timestamp
-	74, // 27: coracle.machine.v1alpha1.GetEventsRequest.since:type_name -> google.protobuf.Timestamp
-	40, // 28: coracle.machine.v1alpha1.GetEventsResponse.event:type_name -> coracle.machine.v1alpha1.Event
-	74, // 29: coracle.machine.v1alpha1.Event.time:type_name -> google.protobuf.Timestamp
-	43, // 30: coracle.machine.v1alpha1.ListProcessesResponse.processes:type_name -> coracle.machine.v1alpha1.Process
-	75, // 31: coracle.machine.v1alpha1.Process.cpu_time:type_name -> google.protobuf.Duration
-	74, // 32: coracle.machine.v1alpha1.Process.started:type_name -> google.protobuf.Timestamp
-	73, // 33: coracle.machine.v1alpha1.GetMemoryResponse.meminfo:type_name -> coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
-	46, // 34: coracle.machine.v1alpha1.GetMemoryResponse.cgroups:type_name -> coracle.machine.v1alpha1.CgroupMemory
-	49, // 35: coracle.machine.v1alpha1.ListMountsResponse.mounts:type_name -> coracle.machine.v1alpha1.Mount
-	52, // 36: coracle.machine.v1alpha1.ListDisksResponse.disks:type_name -> coracle.machine.v1alpha1.Disk
-	53, // 37: coracle.machine.v1alpha1.Disk.partitions:type_name -> coracle.machine.v1alpha1.Partition
-	56, // 38: coracle.machine.v1alpha1.GetNetworkResponse.interfaces:type_name -> coracle.machine.v1alpha1.Interface
-	57, // 39: coracle.machine.v1alpha1.GetNetworkResponse.routes:type_name -> coracle.machine.v1alpha1.Route
-	60, // 40: coracle.machine.v1alpha1.ListConnectionsResponse.connections:type_name -> coracle.machine.v1alpha1.Connection
-	74, // 41: coracle.machine.v1alpha1.GetTimeResponse.now:type_name -> google.protobuf.Timestamp
-	12, // 42: coracle.machine.v1alpha1.GetTimeResponse.status:type_name -> coracle.machine.v1alpha1.TimeStatus
-	1,  // 43: coracle.machine.v1alpha1.MachineService.GetVersion:input_type -> coracle.machine.v1alpha1.GetVersionRequest
-	3,  // 44: coracle.machine.v1alpha1.MachineService.GetStatus:input_type -> coracle.machine.v1alpha1.GetStatusRequest
-	5,  // 45: coracle.machine.v1alpha1.MachineService.WatchStatus:input_type -> coracle.machine.v1alpha1.WatchStatusRequest
-	18, // 46: coracle.machine.v1alpha1.MachineService.WatchHealth:input_type -> coracle.machine.v1alpha1.WatchHealthRequest
-	21, // 47: coracle.machine.v1alpha1.MachineService.GetConfig:input_type -> coracle.machine.v1alpha1.GetConfigRequest
-	23, // 48: coracle.machine.v1alpha1.MachineService.ApplyConfig:input_type -> coracle.machine.v1alpha1.ApplyConfigRequest
-	24, // 49: coracle.machine.v1alpha1.MachineService.PatchConfig:input_type -> coracle.machine.v1alpha1.PatchConfigRequest
-	27, // 50: coracle.machine.v1alpha1.MachineService.ConfirmConfig:input_type -> coracle.machine.v1alpha1.ConfirmConfigRequest
-	29, // 51: coracle.machine.v1alpha1.MachineService.CancelConfig:input_type -> coracle.machine.v1alpha1.CancelConfigRequest
-	31, // 52: coracle.machine.v1alpha1.MachineService.ListServices:input_type -> coracle.machine.v1alpha1.ListServicesRequest
-	34, // 53: coracle.machine.v1alpha1.MachineService.RestartService:input_type -> coracle.machine.v1alpha1.RestartServiceRequest
-	36, // 54: coracle.machine.v1alpha1.MachineService.GetLogs:input_type -> coracle.machine.v1alpha1.GetLogsRequest
-	38, // 55: coracle.machine.v1alpha1.MachineService.GetEvents:input_type -> coracle.machine.v1alpha1.GetEventsRequest
-	41, // 56: coracle.machine.v1alpha1.MachineService.ListProcesses:input_type -> coracle.machine.v1alpha1.ListProcessesRequest
-	44, // 57: coracle.machine.v1alpha1.MachineService.GetMemory:input_type -> coracle.machine.v1alpha1.GetMemoryRequest
-	47, // 58: coracle.machine.v1alpha1.MachineService.ListMounts:input_type -> coracle.machine.v1alpha1.ListMountsRequest
-	50, // 59: coracle.machine.v1alpha1.MachineService.ListDisks:input_type -> coracle.machine.v1alpha1.ListDisksRequest
-	54, // 60: coracle.machine.v1alpha1.MachineService.GetNetwork:input_type -> coracle.machine.v1alpha1.GetNetworkRequest
-	58, // 61: coracle.machine.v1alpha1.MachineService.ListConnections:input_type -> coracle.machine.v1alpha1.ListConnectionsRequest
-	61, // 62: coracle.machine.v1alpha1.MachineService.GetTime:input_type -> coracle.machine.v1alpha1.GetTimeRequest
-	63, // 63: coracle.machine.v1alpha1.MachineService.GetKubeconfig:input_type -> coracle.machine.v1alpha1.GetKubeconfigRequest
-	65, // 64: coracle.machine.v1alpha1.MachineService.GetSupportBundle:input_type -> coracle.machine.v1alpha1.GetSupportBundleRequest
-	67, // 65: coracle.machine.v1alpha1.MachineService.Reboot:input_type -> coracle.machine.v1alpha1.RebootRequest
-	69, // 66: coracle.machine.v1alpha1.MachineService.Shutdown:input_type -> coracle.machine.v1alpha1.ShutdownRequest
-	71, // 67: coracle.machine.v1alpha1.MachineService.Reset:input_type -> coracle.machine.v1alpha1.ResetRequest
-	2,  // 68: coracle.machine.v1alpha1.MachineService.GetVersion:output_type -> coracle.machine.v1alpha1.GetVersionResponse
-	4,  // 69: coracle.machine.v1alpha1.MachineService.GetStatus:output_type -> coracle.machine.v1alpha1.GetStatusResponse
-	6,  // 70: coracle.machine.v1alpha1.MachineService.WatchStatus:output_type -> coracle.machine.v1alpha1.WatchStatusResponse
-	19, // 71: coracle.machine.v1alpha1.MachineService.WatchHealth:output_type -> coracle.machine.v1alpha1.WatchHealthResponse
-	22, // 72: coracle.machine.v1alpha1.MachineService.GetConfig:output_type -> coracle.machine.v1alpha1.GetConfigResponse
-	25, // 73: coracle.machine.v1alpha1.MachineService.ApplyConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
-	25, // 74: coracle.machine.v1alpha1.MachineService.PatchConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
-	28, // 75: coracle.machine.v1alpha1.MachineService.ConfirmConfig:output_type -> coracle.machine.v1alpha1.ConfirmConfigResponse
-	30, // 76: coracle.machine.v1alpha1.MachineService.CancelConfig:output_type -> coracle.machine.v1alpha1.CancelConfigResponse
-	32, // 77: coracle.machine.v1alpha1.MachineService.ListServices:output_type -> coracle.machine.v1alpha1.ListServicesResponse
-	35, // 78: coracle.machine.v1alpha1.MachineService.RestartService:output_type -> coracle.machine.v1alpha1.RestartServiceResponse
-	37, // 79: coracle.machine.v1alpha1.MachineService.GetLogs:output_type -> coracle.machine.v1alpha1.GetLogsResponse
-	39, // 80: coracle.machine.v1alpha1.MachineService.GetEvents:output_type -> coracle.machine.v1alpha1.GetEventsResponse
-	42, // 81: coracle.machine.v1alpha1.MachineService.ListProcesses:output_type -> coracle.machine.v1alpha1.ListProcessesResponse
-	45, // 82: coracle.machine.v1alpha1.MachineService.GetMemory:output_type -> coracle.machine.v1alpha1.GetMemoryResponse
-	48, // 83: coracle.machine.v1alpha1.MachineService.ListMounts:output_type -> coracle.machine.v1alpha1.ListMountsResponse
-	51, // 84: coracle.machine.v1alpha1.MachineService.ListDisks:output_type -> coracle.machine.v1alpha1.ListDisksResponse
-	55, // 85: coracle.machine.v1alpha1.MachineService.GetNetwork:output_type -> coracle.machine.v1alpha1.GetNetworkResponse
-	59, // 86: coracle.machine.v1alpha1.MachineService.ListConnections:output_type -> coracle.machine.v1alpha1.ListConnectionsResponse
-	62, // 87: coracle.machine.v1alpha1.MachineService.GetTime:output_type -> coracle.machine.v1alpha1.GetTimeResponse
-	64, // 88: coracle.machine.v1alpha1.MachineService.GetKubeconfig:output_type -> coracle.machine.v1alpha1.GetKubeconfigResponse
-	66, // 89: coracle.machine.v1alpha1.MachineService.GetSupportBundle:output_type -> coracle.machine.v1alpha1.GetSupportBundleResponse
-	68, // 90: coracle.machine.v1alpha1.MachineService.Reboot:output_type -> coracle.machine.v1alpha1.RebootResponse
-	70, // 91: coracle.machine.v1alpha1.MachineService.Shutdown:output_type -> coracle.machine.v1alpha1.ShutdownResponse
-	72, // 92: coracle.machine.v1alpha1.MachineService.Reset:output_type -> coracle.machine.v1alpha1.ResetResponse
-	68, // [68:93] is the sub-list for method output_type
-	43, // [43:68] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	10, // 2: coracle.machine.v1alpha1.Status.config:type_name -> coracle.machine.v1alpha1.ConfigStatus
+	91, // 3: coracle.machine.v1alpha1.Status.started:type_name -> google.protobuf.Timestamp
+	13, // 4: coracle.machine.v1alpha1.Status.addresses:type_name -> coracle.machine.v1alpha1.Address
+	14, // 5: coracle.machine.v1alpha1.Status.time:type_name -> coracle.machine.v1alpha1.TimeStatus
+	15, // 6: coracle.machine.v1alpha1.Status.data:type_name -> coracle.machine.v1alpha1.DataStatus
+	16, // 7: coracle.machine.v1alpha1.Status.memory:type_name -> coracle.machine.v1alpha1.MemoryStatus
+	17, // 8: coracle.machine.v1alpha1.Status.kube:type_name -> coracle.machine.v1alpha1.KubeStatus
+	19, // 9: coracle.machine.v1alpha1.Status.conditions:type_name -> coracle.machine.v1alpha1.Condition
+	8,  // 10: coracle.machine.v1alpha1.Status.upgrade:type_name -> coracle.machine.v1alpha1.UpgradeStatus
+	92, // 11: coracle.machine.v1alpha1.UpgradeStatus.trial_remaining:type_name -> google.protobuf.Duration
+	9,  // 12: coracle.machine.v1alpha1.UpgradeStatus.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	91, // 13: coracle.machine.v1alpha1.UpgradeOutcome.time:type_name -> google.protobuf.Timestamp
+	11, // 14: coracle.machine.v1alpha1.ConfigStatus.sources:type_name -> coracle.machine.v1alpha1.ConfigSource
+	12, // 15: coracle.machine.v1alpha1.ConfigStatus.trying:type_name -> coracle.machine.v1alpha1.ConfigTry
+	92, // 16: coracle.machine.v1alpha1.ConfigTry.remaining:type_name -> google.protobuf.Duration
+	91, // 17: coracle.machine.v1alpha1.TimeStatus.last_sync:type_name -> google.protobuf.Timestamp
+	18, // 18: coracle.machine.v1alpha1.KubeStatus.components:type_name -> coracle.machine.v1alpha1.Component
+	91, // 19: coracle.machine.v1alpha1.Component.since:type_name -> google.protobuf.Timestamp
+	91, // 20: coracle.machine.v1alpha1.Condition.since:type_name -> google.protobuf.Timestamp
+	22, // 21: coracle.machine.v1alpha1.WatchHealthResponse.checks:type_name -> coracle.machine.v1alpha1.HealthCheck
+	0,  // 22: coracle.machine.v1alpha1.ApplyConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
+	92, // 23: coracle.machine.v1alpha1.ApplyConfigRequest.try_for:type_name -> google.protobuf.Duration
+	0,  // 24: coracle.machine.v1alpha1.PatchConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
+	92, // 25: coracle.machine.v1alpha1.PatchConfigRequest.try_for:type_name -> google.protobuf.Duration
+	28, // 26: coracle.machine.v1alpha1.ApplyConfigResponse.changes:type_name -> coracle.machine.v1alpha1.ConfigChange
+	92, // 27: coracle.machine.v1alpha1.ApplyConfigResponse.try_for:type_name -> google.protobuf.Duration
+	35, // 28: coracle.machine.v1alpha1.ListServicesResponse.services:type_name -> coracle.machine.v1alpha1.Service
+	91, // 29: coracle.machine.v1alpha1.Service.since:type_name -> google.protobuf.Timestamp
+	91, // 30: coracle.machine.v1alpha1.GetLogsRequest.since:type_name -> google.protobuf.Timestamp
+	91, // 31: coracle.machine.v1alpha1.GetEventsRequest.since:type_name -> google.protobuf.Timestamp
+	42, // 32: coracle.machine.v1alpha1.GetEventsResponse.event:type_name -> coracle.machine.v1alpha1.Event
+	91, // 33: coracle.machine.v1alpha1.Event.time:type_name -> google.protobuf.Timestamp
+	45, // 34: coracle.machine.v1alpha1.ListProcessesResponse.processes:type_name -> coracle.machine.v1alpha1.Process
+	92, // 35: coracle.machine.v1alpha1.Process.cpu_time:type_name -> google.protobuf.Duration
+	91, // 36: coracle.machine.v1alpha1.Process.started:type_name -> google.protobuf.Timestamp
+	90, // 37: coracle.machine.v1alpha1.GetMemoryResponse.meminfo:type_name -> coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
+	48, // 38: coracle.machine.v1alpha1.GetMemoryResponse.cgroups:type_name -> coracle.machine.v1alpha1.CgroupMemory
+	51, // 39: coracle.machine.v1alpha1.ListMountsResponse.mounts:type_name -> coracle.machine.v1alpha1.Mount
+	54, // 40: coracle.machine.v1alpha1.ListDisksResponse.disks:type_name -> coracle.machine.v1alpha1.Disk
+	55, // 41: coracle.machine.v1alpha1.Disk.partitions:type_name -> coracle.machine.v1alpha1.Partition
+	58, // 42: coracle.machine.v1alpha1.GetNetworkResponse.interfaces:type_name -> coracle.machine.v1alpha1.Interface
+	59, // 43: coracle.machine.v1alpha1.GetNetworkResponse.routes:type_name -> coracle.machine.v1alpha1.Route
+	62, // 44: coracle.machine.v1alpha1.ListConnectionsResponse.connections:type_name -> coracle.machine.v1alpha1.Connection
+	91, // 45: coracle.machine.v1alpha1.GetTimeResponse.now:type_name -> google.protobuf.Timestamp
+	14, // 46: coracle.machine.v1alpha1.GetTimeResponse.status:type_name -> coracle.machine.v1alpha1.TimeStatus
+	75, // 47: coracle.machine.v1alpha1.UploadUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
+	78, // 48: coracle.machine.v1alpha1.UploadUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	75, // 49: coracle.machine.v1alpha1.PullUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
+	91, // 50: coracle.machine.v1alpha1.PullUpgradeRequest.at:type_name -> google.protobuf.Timestamp
+	81, // 51: coracle.machine.v1alpha1.PullUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
+	78, // 52: coracle.machine.v1alpha1.PullUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	84, // 53: coracle.machine.v1alpha1.GetUpgradeResponse.slots:type_name -> coracle.machine.v1alpha1.Slot
+	92, // 54: coracle.machine.v1alpha1.GetUpgradeResponse.trial_remaining:type_name -> google.protobuf.Duration
+	9,  // 55: coracle.machine.v1alpha1.GetUpgradeResponse.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	9,  // 56: coracle.machine.v1alpha1.GetUpgradeResponse.refused:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	85, // 57: coracle.machine.v1alpha1.GetUpgradeResponse.scheduled:type_name -> coracle.machine.v1alpha1.ScheduledUpgrade
+	81, // 58: coracle.machine.v1alpha1.GetUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
+	91, // 59: coracle.machine.v1alpha1.ScheduledUpgrade.at:type_name -> google.protobuf.Timestamp
+	78, // 60: coracle.machine.v1alpha1.RollbackResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	1,  // 61: coracle.machine.v1alpha1.MachineService.GetVersion:input_type -> coracle.machine.v1alpha1.GetVersionRequest
+	3,  // 62: coracle.machine.v1alpha1.MachineService.GetStatus:input_type -> coracle.machine.v1alpha1.GetStatusRequest
+	5,  // 63: coracle.machine.v1alpha1.MachineService.WatchStatus:input_type -> coracle.machine.v1alpha1.WatchStatusRequest
+	20, // 64: coracle.machine.v1alpha1.MachineService.WatchHealth:input_type -> coracle.machine.v1alpha1.WatchHealthRequest
+	23, // 65: coracle.machine.v1alpha1.MachineService.GetConfig:input_type -> coracle.machine.v1alpha1.GetConfigRequest
+	25, // 66: coracle.machine.v1alpha1.MachineService.ApplyConfig:input_type -> coracle.machine.v1alpha1.ApplyConfigRequest
+	26, // 67: coracle.machine.v1alpha1.MachineService.PatchConfig:input_type -> coracle.machine.v1alpha1.PatchConfigRequest
+	29, // 68: coracle.machine.v1alpha1.MachineService.ConfirmConfig:input_type -> coracle.machine.v1alpha1.ConfirmConfigRequest
+	31, // 69: coracle.machine.v1alpha1.MachineService.CancelConfig:input_type -> coracle.machine.v1alpha1.CancelConfigRequest
+	33, // 70: coracle.machine.v1alpha1.MachineService.ListServices:input_type -> coracle.machine.v1alpha1.ListServicesRequest
+	36, // 71: coracle.machine.v1alpha1.MachineService.RestartService:input_type -> coracle.machine.v1alpha1.RestartServiceRequest
+	38, // 72: coracle.machine.v1alpha1.MachineService.GetLogs:input_type -> coracle.machine.v1alpha1.GetLogsRequest
+	40, // 73: coracle.machine.v1alpha1.MachineService.GetEvents:input_type -> coracle.machine.v1alpha1.GetEventsRequest
+	43, // 74: coracle.machine.v1alpha1.MachineService.ListProcesses:input_type -> coracle.machine.v1alpha1.ListProcessesRequest
+	46, // 75: coracle.machine.v1alpha1.MachineService.GetMemory:input_type -> coracle.machine.v1alpha1.GetMemoryRequest
+	49, // 76: coracle.machine.v1alpha1.MachineService.ListMounts:input_type -> coracle.machine.v1alpha1.ListMountsRequest
+	52, // 77: coracle.machine.v1alpha1.MachineService.ListDisks:input_type -> coracle.machine.v1alpha1.ListDisksRequest
+	56, // 78: coracle.machine.v1alpha1.MachineService.GetNetwork:input_type -> coracle.machine.v1alpha1.GetNetworkRequest
+	60, // 79: coracle.machine.v1alpha1.MachineService.ListConnections:input_type -> coracle.machine.v1alpha1.ListConnectionsRequest
+	63, // 80: coracle.machine.v1alpha1.MachineService.GetTime:input_type -> coracle.machine.v1alpha1.GetTimeRequest
+	65, // 81: coracle.machine.v1alpha1.MachineService.GetKubeconfig:input_type -> coracle.machine.v1alpha1.GetKubeconfigRequest
+	67, // 82: coracle.machine.v1alpha1.MachineService.GetSupportBundle:input_type -> coracle.machine.v1alpha1.GetSupportBundleRequest
+	76, // 83: coracle.machine.v1alpha1.MachineService.UploadUpgrade:input_type -> coracle.machine.v1alpha1.UploadUpgradeRequest
+	79, // 84: coracle.machine.v1alpha1.MachineService.PullUpgrade:input_type -> coracle.machine.v1alpha1.PullUpgradeRequest
+	82, // 85: coracle.machine.v1alpha1.MachineService.GetUpgrade:input_type -> coracle.machine.v1alpha1.GetUpgradeRequest
+	86, // 86: coracle.machine.v1alpha1.MachineService.CancelUpgrade:input_type -> coracle.machine.v1alpha1.CancelUpgradeRequest
+	88, // 87: coracle.machine.v1alpha1.MachineService.Rollback:input_type -> coracle.machine.v1alpha1.RollbackRequest
+	69, // 88: coracle.machine.v1alpha1.MachineService.Reboot:input_type -> coracle.machine.v1alpha1.RebootRequest
+	71, // 89: coracle.machine.v1alpha1.MachineService.Shutdown:input_type -> coracle.machine.v1alpha1.ShutdownRequest
+	73, // 90: coracle.machine.v1alpha1.MachineService.Reset:input_type -> coracle.machine.v1alpha1.ResetRequest
+	2,  // 91: coracle.machine.v1alpha1.MachineService.GetVersion:output_type -> coracle.machine.v1alpha1.GetVersionResponse
+	4,  // 92: coracle.machine.v1alpha1.MachineService.GetStatus:output_type -> coracle.machine.v1alpha1.GetStatusResponse
+	6,  // 93: coracle.machine.v1alpha1.MachineService.WatchStatus:output_type -> coracle.machine.v1alpha1.WatchStatusResponse
+	21, // 94: coracle.machine.v1alpha1.MachineService.WatchHealth:output_type -> coracle.machine.v1alpha1.WatchHealthResponse
+	24, // 95: coracle.machine.v1alpha1.MachineService.GetConfig:output_type -> coracle.machine.v1alpha1.GetConfigResponse
+	27, // 96: coracle.machine.v1alpha1.MachineService.ApplyConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
+	27, // 97: coracle.machine.v1alpha1.MachineService.PatchConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
+	30, // 98: coracle.machine.v1alpha1.MachineService.ConfirmConfig:output_type -> coracle.machine.v1alpha1.ConfirmConfigResponse
+	32, // 99: coracle.machine.v1alpha1.MachineService.CancelConfig:output_type -> coracle.machine.v1alpha1.CancelConfigResponse
+	34, // 100: coracle.machine.v1alpha1.MachineService.ListServices:output_type -> coracle.machine.v1alpha1.ListServicesResponse
+	37, // 101: coracle.machine.v1alpha1.MachineService.RestartService:output_type -> coracle.machine.v1alpha1.RestartServiceResponse
+	39, // 102: coracle.machine.v1alpha1.MachineService.GetLogs:output_type -> coracle.machine.v1alpha1.GetLogsResponse
+	41, // 103: coracle.machine.v1alpha1.MachineService.GetEvents:output_type -> coracle.machine.v1alpha1.GetEventsResponse
+	44, // 104: coracle.machine.v1alpha1.MachineService.ListProcesses:output_type -> coracle.machine.v1alpha1.ListProcessesResponse
+	47, // 105: coracle.machine.v1alpha1.MachineService.GetMemory:output_type -> coracle.machine.v1alpha1.GetMemoryResponse
+	50, // 106: coracle.machine.v1alpha1.MachineService.ListMounts:output_type -> coracle.machine.v1alpha1.ListMountsResponse
+	53, // 107: coracle.machine.v1alpha1.MachineService.ListDisks:output_type -> coracle.machine.v1alpha1.ListDisksResponse
+	57, // 108: coracle.machine.v1alpha1.MachineService.GetNetwork:output_type -> coracle.machine.v1alpha1.GetNetworkResponse
+	61, // 109: coracle.machine.v1alpha1.MachineService.ListConnections:output_type -> coracle.machine.v1alpha1.ListConnectionsResponse
+	64, // 110: coracle.machine.v1alpha1.MachineService.GetTime:output_type -> coracle.machine.v1alpha1.GetTimeResponse
+	66, // 111: coracle.machine.v1alpha1.MachineService.GetKubeconfig:output_type -> coracle.machine.v1alpha1.GetKubeconfigResponse
+	68, // 112: coracle.machine.v1alpha1.MachineService.GetSupportBundle:output_type -> coracle.machine.v1alpha1.GetSupportBundleResponse
+	77, // 113: coracle.machine.v1alpha1.MachineService.UploadUpgrade:output_type -> coracle.machine.v1alpha1.UploadUpgradeResponse
+	80, // 114: coracle.machine.v1alpha1.MachineService.PullUpgrade:output_type -> coracle.machine.v1alpha1.PullUpgradeResponse
+	83, // 115: coracle.machine.v1alpha1.MachineService.GetUpgrade:output_type -> coracle.machine.v1alpha1.GetUpgradeResponse
+	87, // 116: coracle.machine.v1alpha1.MachineService.CancelUpgrade:output_type -> coracle.machine.v1alpha1.CancelUpgradeResponse
+	89, // 117: coracle.machine.v1alpha1.MachineService.Rollback:output_type -> coracle.machine.v1alpha1.RollbackResponse
+	70, // 118: coracle.machine.v1alpha1.MachineService.Reboot:output_type -> coracle.machine.v1alpha1.RebootResponse
+	72, // 119: coracle.machine.v1alpha1.MachineService.Shutdown:output_type -> coracle.machine.v1alpha1.ShutdownResponse
+	74, // 120: coracle.machine.v1alpha1.MachineService.Reset:output_type -> coracle.machine.v1alpha1.ResetResponse
+	91, // [91:121] is the sub-list for method output_type
+	61, // [61:91] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_coracle_machine_v1alpha1_machine_proto_init() }
@@ -4871,7 +6023,7 @@ func file_coracle_machine_v1alpha1_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coracle_machine_v1alpha1_machine_proto_rawDesc), len(file_coracle_machine_v1alpha1_machine_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   73,
+			NumMessages:   90,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -103,6 +103,20 @@ const (
 	// MachineServiceGetSupportBundleProcedure is the fully-qualified name of the MachineService's
 	// GetSupportBundle RPC.
 	MachineServiceGetSupportBundleProcedure = "/coracle.machine.v1alpha1.MachineService/GetSupportBundle"
+	// MachineServiceUploadUpgradeProcedure is the fully-qualified name of the MachineService's
+	// UploadUpgrade RPC.
+	MachineServiceUploadUpgradeProcedure = "/coracle.machine.v1alpha1.MachineService/UploadUpgrade"
+	// MachineServicePullUpgradeProcedure is the fully-qualified name of the MachineService's
+	// PullUpgrade RPC.
+	MachineServicePullUpgradeProcedure = "/coracle.machine.v1alpha1.MachineService/PullUpgrade"
+	// MachineServiceGetUpgradeProcedure is the fully-qualified name of the MachineService's GetUpgrade
+	// RPC.
+	MachineServiceGetUpgradeProcedure = "/coracle.machine.v1alpha1.MachineService/GetUpgrade"
+	// MachineServiceCancelUpgradeProcedure is the fully-qualified name of the MachineService's
+	// CancelUpgrade RPC.
+	MachineServiceCancelUpgradeProcedure = "/coracle.machine.v1alpha1.MachineService/CancelUpgrade"
+	// MachineServiceRollbackProcedure is the fully-qualified name of the MachineService's Rollback RPC.
+	MachineServiceRollbackProcedure = "/coracle.machine.v1alpha1.MachineService/Rollback"
 	// MachineServiceRebootProcedure is the fully-qualified name of the MachineService's Reboot RPC.
 	MachineServiceRebootProcedure = "/coracle.machine.v1alpha1.MachineService/Reboot"
 	// MachineServiceShutdownProcedure is the fully-qualified name of the MachineService's Shutdown RPC.
@@ -157,6 +171,16 @@ type MachineServiceClient interface {
 	GetKubeconfig(context.Context, *connect.Request[machinepb.GetKubeconfigRequest]) (*connect.Response[machinepb.GetKubeconfigResponse], error)
 	// GetSupportBundle sends a gzip-compressed tar of all that helps to find out what is wrong, without secrets.
 	GetSupportBundle(context.Context, *connect.Request[machinepb.GetSupportBundleRequest]) (*connect.ServerStreamForClient[machinepb.GetSupportBundleResponse], error)
+	// UploadUpgrade installs the artifact that the caller sends into the slot that does not run, and has it tried.
+	UploadUpgrade(context.Context) *connect.ClientStreamForClient[machinepb.UploadUpgradeRequest, machinepb.UploadUpgradeResponse]
+	// PullUpgrade does the same with an artifact that the machine fetches, and sends how far it is.
+	PullUpgrade(context.Context, *connect.Request[machinepb.PullUpgradeRequest]) (*connect.ServerStreamForClient[machinepb.PullUpgradeResponse], error)
+	// GetUpgrade says what is in the slots, what is on trial, and how the last upgrade ended.
+	GetUpgrade(context.Context, *connect.Request[machinepb.GetUpgradeRequest]) (*connect.Response[machinepb.GetUpgradeResponse], error)
+	// CancelUpgrade takes back an upgrade that is staged or scheduled.
+	CancelUpgrade(context.Context, *connect.Request[machinepb.CancelUpgradeRequest]) (*connect.Response[machinepb.CancelUpgradeResponse], error)
+	// Rollback has the version in the other slot tried again.
+	Rollback(context.Context, *connect.Request[machinepb.RollbackRequest]) (*connect.Response[machinepb.RollbackResponse], error)
 	// Reboot shuts the machine down in order and starts it again. It answers before that is done.
 	Reboot(context.Context, *connect.Request[machinepb.RebootRequest]) (*connect.Response[machinepb.RebootResponse], error)
 	// Shutdown shuts the machine down in order and powers it off. It answers before that is done.
@@ -308,6 +332,36 @@ func NewMachineServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(machineServiceMethods.ByName("GetSupportBundle")),
 			connect.WithClientOptions(opts...),
 		),
+		uploadUpgrade: connect.NewClient[machinepb.UploadUpgradeRequest, machinepb.UploadUpgradeResponse](
+			httpClient,
+			baseURL+MachineServiceUploadUpgradeProcedure,
+			connect.WithSchema(machineServiceMethods.ByName("UploadUpgrade")),
+			connect.WithClientOptions(opts...),
+		),
+		pullUpgrade: connect.NewClient[machinepb.PullUpgradeRequest, machinepb.PullUpgradeResponse](
+			httpClient,
+			baseURL+MachineServicePullUpgradeProcedure,
+			connect.WithSchema(machineServiceMethods.ByName("PullUpgrade")),
+			connect.WithClientOptions(opts...),
+		),
+		getUpgrade: connect.NewClient[machinepb.GetUpgradeRequest, machinepb.GetUpgradeResponse](
+			httpClient,
+			baseURL+MachineServiceGetUpgradeProcedure,
+			connect.WithSchema(machineServiceMethods.ByName("GetUpgrade")),
+			connect.WithClientOptions(opts...),
+		),
+		cancelUpgrade: connect.NewClient[machinepb.CancelUpgradeRequest, machinepb.CancelUpgradeResponse](
+			httpClient,
+			baseURL+MachineServiceCancelUpgradeProcedure,
+			connect.WithSchema(machineServiceMethods.ByName("CancelUpgrade")),
+			connect.WithClientOptions(opts...),
+		),
+		rollback: connect.NewClient[machinepb.RollbackRequest, machinepb.RollbackResponse](
+			httpClient,
+			baseURL+MachineServiceRollbackProcedure,
+			connect.WithSchema(machineServiceMethods.ByName("Rollback")),
+			connect.WithClientOptions(opts...),
+		),
 		reboot: connect.NewClient[machinepb.RebootRequest, machinepb.RebootResponse](
 			httpClient,
 			baseURL+MachineServiceRebootProcedure,
@@ -353,6 +407,11 @@ type machineServiceClient struct {
 	getTime          *connect.Client[machinepb.GetTimeRequest, machinepb.GetTimeResponse]
 	getKubeconfig    *connect.Client[machinepb.GetKubeconfigRequest, machinepb.GetKubeconfigResponse]
 	getSupportBundle *connect.Client[machinepb.GetSupportBundleRequest, machinepb.GetSupportBundleResponse]
+	uploadUpgrade    *connect.Client[machinepb.UploadUpgradeRequest, machinepb.UploadUpgradeResponse]
+	pullUpgrade      *connect.Client[machinepb.PullUpgradeRequest, machinepb.PullUpgradeResponse]
+	getUpgrade       *connect.Client[machinepb.GetUpgradeRequest, machinepb.GetUpgradeResponse]
+	cancelUpgrade    *connect.Client[machinepb.CancelUpgradeRequest, machinepb.CancelUpgradeResponse]
+	rollback         *connect.Client[machinepb.RollbackRequest, machinepb.RollbackResponse]
 	reboot           *connect.Client[machinepb.RebootRequest, machinepb.RebootResponse]
 	shutdown         *connect.Client[machinepb.ShutdownRequest, machinepb.ShutdownResponse]
 	reset            *connect.Client[machinepb.ResetRequest, machinepb.ResetResponse]
@@ -468,6 +527,31 @@ func (c *machineServiceClient) GetSupportBundle(ctx context.Context, req *connec
 	return c.getSupportBundle.CallServerStream(ctx, req)
 }
 
+// UploadUpgrade calls coracle.machine.v1alpha1.MachineService.UploadUpgrade.
+func (c *machineServiceClient) UploadUpgrade(ctx context.Context) *connect.ClientStreamForClient[machinepb.UploadUpgradeRequest, machinepb.UploadUpgradeResponse] {
+	return c.uploadUpgrade.CallClientStream(ctx)
+}
+
+// PullUpgrade calls coracle.machine.v1alpha1.MachineService.PullUpgrade.
+func (c *machineServiceClient) PullUpgrade(ctx context.Context, req *connect.Request[machinepb.PullUpgradeRequest]) (*connect.ServerStreamForClient[machinepb.PullUpgradeResponse], error) {
+	return c.pullUpgrade.CallServerStream(ctx, req)
+}
+
+// GetUpgrade calls coracle.machine.v1alpha1.MachineService.GetUpgrade.
+func (c *machineServiceClient) GetUpgrade(ctx context.Context, req *connect.Request[machinepb.GetUpgradeRequest]) (*connect.Response[machinepb.GetUpgradeResponse], error) {
+	return c.getUpgrade.CallUnary(ctx, req)
+}
+
+// CancelUpgrade calls coracle.machine.v1alpha1.MachineService.CancelUpgrade.
+func (c *machineServiceClient) CancelUpgrade(ctx context.Context, req *connect.Request[machinepb.CancelUpgradeRequest]) (*connect.Response[machinepb.CancelUpgradeResponse], error) {
+	return c.cancelUpgrade.CallUnary(ctx, req)
+}
+
+// Rollback calls coracle.machine.v1alpha1.MachineService.Rollback.
+func (c *machineServiceClient) Rollback(ctx context.Context, req *connect.Request[machinepb.RollbackRequest]) (*connect.Response[machinepb.RollbackResponse], error) {
+	return c.rollback.CallUnary(ctx, req)
+}
+
 // Reboot calls coracle.machine.v1alpha1.MachineService.Reboot.
 func (c *machineServiceClient) Reboot(ctx context.Context, req *connect.Request[machinepb.RebootRequest]) (*connect.Response[machinepb.RebootResponse], error) {
 	return c.reboot.CallUnary(ctx, req)
@@ -530,6 +614,16 @@ type MachineServiceHandler interface {
 	GetKubeconfig(context.Context, *connect.Request[machinepb.GetKubeconfigRequest]) (*connect.Response[machinepb.GetKubeconfigResponse], error)
 	// GetSupportBundle sends a gzip-compressed tar of all that helps to find out what is wrong, without secrets.
 	GetSupportBundle(context.Context, *connect.Request[machinepb.GetSupportBundleRequest], *connect.ServerStream[machinepb.GetSupportBundleResponse]) error
+	// UploadUpgrade installs the artifact that the caller sends into the slot that does not run, and has it tried.
+	UploadUpgrade(context.Context, *connect.ClientStream[machinepb.UploadUpgradeRequest]) (*connect.Response[machinepb.UploadUpgradeResponse], error)
+	// PullUpgrade does the same with an artifact that the machine fetches, and sends how far it is.
+	PullUpgrade(context.Context, *connect.Request[machinepb.PullUpgradeRequest], *connect.ServerStream[machinepb.PullUpgradeResponse]) error
+	// GetUpgrade says what is in the slots, what is on trial, and how the last upgrade ended.
+	GetUpgrade(context.Context, *connect.Request[machinepb.GetUpgradeRequest]) (*connect.Response[machinepb.GetUpgradeResponse], error)
+	// CancelUpgrade takes back an upgrade that is staged or scheduled.
+	CancelUpgrade(context.Context, *connect.Request[machinepb.CancelUpgradeRequest]) (*connect.Response[machinepb.CancelUpgradeResponse], error)
+	// Rollback has the version in the other slot tried again.
+	Rollback(context.Context, *connect.Request[machinepb.RollbackRequest]) (*connect.Response[machinepb.RollbackResponse], error)
 	// Reboot shuts the machine down in order and starts it again. It answers before that is done.
 	Reboot(context.Context, *connect.Request[machinepb.RebootRequest]) (*connect.Response[machinepb.RebootResponse], error)
 	// Shutdown shuts the machine down in order and powers it off. It answers before that is done.
@@ -677,6 +771,36 @@ func NewMachineServiceHandler(svc MachineServiceHandler, opts ...connect.Handler
 		connect.WithSchema(machineServiceMethods.ByName("GetSupportBundle")),
 		connect.WithHandlerOptions(opts...),
 	)
+	machineServiceUploadUpgradeHandler := connect.NewClientStreamHandler(
+		MachineServiceUploadUpgradeProcedure,
+		svc.UploadUpgrade,
+		connect.WithSchema(machineServiceMethods.ByName("UploadUpgrade")),
+		connect.WithHandlerOptions(opts...),
+	)
+	machineServicePullUpgradeHandler := connect.NewServerStreamHandler(
+		MachineServicePullUpgradeProcedure,
+		svc.PullUpgrade,
+		connect.WithSchema(machineServiceMethods.ByName("PullUpgrade")),
+		connect.WithHandlerOptions(opts...),
+	)
+	machineServiceGetUpgradeHandler := connect.NewUnaryHandler(
+		MachineServiceGetUpgradeProcedure,
+		svc.GetUpgrade,
+		connect.WithSchema(machineServiceMethods.ByName("GetUpgrade")),
+		connect.WithHandlerOptions(opts...),
+	)
+	machineServiceCancelUpgradeHandler := connect.NewUnaryHandler(
+		MachineServiceCancelUpgradeProcedure,
+		svc.CancelUpgrade,
+		connect.WithSchema(machineServiceMethods.ByName("CancelUpgrade")),
+		connect.WithHandlerOptions(opts...),
+	)
+	machineServiceRollbackHandler := connect.NewUnaryHandler(
+		MachineServiceRollbackProcedure,
+		svc.Rollback,
+		connect.WithSchema(machineServiceMethods.ByName("Rollback")),
+		connect.WithHandlerOptions(opts...),
+	)
 	machineServiceRebootHandler := connect.NewUnaryHandler(
 		MachineServiceRebootProcedure,
 		svc.Reboot,
@@ -741,6 +865,16 @@ func NewMachineServiceHandler(svc MachineServiceHandler, opts ...connect.Handler
 			machineServiceGetKubeconfigHandler.ServeHTTP(w, r)
 		case MachineServiceGetSupportBundleProcedure:
 			machineServiceGetSupportBundleHandler.ServeHTTP(w, r)
+		case MachineServiceUploadUpgradeProcedure:
+			machineServiceUploadUpgradeHandler.ServeHTTP(w, r)
+		case MachineServicePullUpgradeProcedure:
+			machineServicePullUpgradeHandler.ServeHTTP(w, r)
+		case MachineServiceGetUpgradeProcedure:
+			machineServiceGetUpgradeHandler.ServeHTTP(w, r)
+		case MachineServiceCancelUpgradeProcedure:
+			machineServiceCancelUpgradeHandler.ServeHTTP(w, r)
+		case MachineServiceRollbackProcedure:
+			machineServiceRollbackHandler.ServeHTTP(w, r)
 		case MachineServiceRebootProcedure:
 			machineServiceRebootHandler.ServeHTTP(w, r)
 		case MachineServiceShutdownProcedure:
@@ -842,6 +976,26 @@ func (UnimplementedMachineServiceHandler) GetKubeconfig(context.Context, *connec
 
 func (UnimplementedMachineServiceHandler) GetSupportBundle(context.Context, *connect.Request[machinepb.GetSupportBundleRequest], *connect.ServerStream[machinepb.GetSupportBundleResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.GetSupportBundle is not implemented"))
+}
+
+func (UnimplementedMachineServiceHandler) UploadUpgrade(context.Context, *connect.ClientStream[machinepb.UploadUpgradeRequest]) (*connect.Response[machinepb.UploadUpgradeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.UploadUpgrade is not implemented"))
+}
+
+func (UnimplementedMachineServiceHandler) PullUpgrade(context.Context, *connect.Request[machinepb.PullUpgradeRequest], *connect.ServerStream[machinepb.PullUpgradeResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.PullUpgrade is not implemented"))
+}
+
+func (UnimplementedMachineServiceHandler) GetUpgrade(context.Context, *connect.Request[machinepb.GetUpgradeRequest]) (*connect.Response[machinepb.GetUpgradeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.GetUpgrade is not implemented"))
+}
+
+func (UnimplementedMachineServiceHandler) CancelUpgrade(context.Context, *connect.Request[machinepb.CancelUpgradeRequest]) (*connect.Response[machinepb.CancelUpgradeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.CancelUpgrade is not implemented"))
+}
+
+func (UnimplementedMachineServiceHandler) Rollback(context.Context, *connect.Request[machinepb.RollbackRequest]) (*connect.Response[machinepb.RollbackResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.Rollback is not implemented"))
 }
 
 func (UnimplementedMachineServiceHandler) Reboot(context.Context, *connect.Request[machinepb.RebootRequest]) (*connect.Response[machinepb.RebootResponse], error) {
