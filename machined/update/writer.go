@@ -101,6 +101,13 @@ func copyBlocks(ctx context.Context, p io.WriterAt, image io.Reader, size uint64
 	}()
 	done := uint64(0)
 	for f := range filled {
+		ended := errors.Is(f.err, io.EOF)
+		switch {
+		case f.err != nil && !ended:
+			return "", fmt.Errorf("read the image at %d: %w", done+uint64(f.n), f.err)
+		case ended && done+uint64(f.n) < size:
+			return "", fmt.Errorf("the artifact ends early: its image has %d of %d bytes", done+uint64(f.n), size)
+		}
 		if f.n > 0 {
 			if _, err := p.WriteAt(f.block[:f.n], int64(done)); err != nil {
 				return "", fmt.Errorf("write to the slot at %d: %w", done, err)
@@ -108,13 +115,8 @@ func copyBlocks(ctx context.Context, p io.WriterAt, image io.Reader, size uint64
 			done += uint64(f.n)
 			progress(done)
 		}
-		switch {
-		case errors.Is(f.err, io.EOF) && done < size:
-			return "", fmt.Errorf("the artifact ends early: its image has %d of %d bytes", done, size)
-		case errors.Is(f.err, io.EOF):
+		if ended {
 			return hex.EncodeToString(h.Sum(nil)), nil
-		case f.err != nil:
-			return "", fmt.Errorf("read the image at %d: %w", done, f.err)
 		}
 		select {
 		case empty <- f.block:
