@@ -21,6 +21,9 @@ IMAGER     := go run ./tools/imager
 VM         := go run ./tools/vm
 BENCH      := go run ./tools/bench
 
+# A release trusts and is signed by keys of its own; what is built otherwise, by the development key of this clone.
+BUILD_FLAGS := $(if $(VERSION),--version $(VERSION)) $(if $(RELEASE),--release) $(if $(SIGNING_KEY),--key $(SIGNING_KEY))
+
 .DEFAULT_GOAL := help
 
 ##@ Use
@@ -35,7 +38,11 @@ stop: ## End the machine that `make run DETACH=1` left running
 
 .PHONY: image
 image: host ## Build the disk image, its .zst, SBOM and licences into _out
-	$(IMAGER) build images/$(ARCH).yml --out $(OUT)
+	$(IMAGER) build images/$(ARCH).yml --out $(OUT) $(BUILD_FLAGS)
+
+.PHONY: slot
+slot: host ## Build the upgrade artifact _out/coracle-VERSION-ARCH.slot (VERSION=1.2.3; RELEASE=1 SIGNING_KEY=FILE for others to trust)
+	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) $(BUILD_FLAGS)
 
 .PHONY: ctl
 ctl: ## Build coraclectl for Linux, macOS and Windows, amd64 and arm64, into _out/ctl

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,7 @@ type builder struct {
 	out        string // for what a person takes away
 	work       string // for what is made on the way
 	cache      string // for what is downloaded
+	options    options
 
 	source   gobuild.Source
 	archive  *debian.Archive
@@ -43,9 +45,26 @@ type builder struct {
 	outputs  []output
 }
 
-// build builds the image that the definition file describes and returns what was made.
-func build(ctx context.Context, file, out, cache string) ([]output, error) {
-	b, err := newBuilder(file, out, cache)
+// options are what is asked of a build besides its definition.
+type options struct {
+	version  string // instead of what git says
+	overlay  string // folder with files that are laid over the root
+	key      string // file with the key that signs artifacts; empty: the development key
+	release  bool   // nothing of this clone is trusted
+	unsigned bool   // artifacts are not signed
+}
+
+// goal is what a build makes.
+type goal int
+
+const (
+	diskImage goal = iota
+	upgradeArtifact
+)
+
+// build builds what the definition file describes and returns what was made.
+func build(ctx context.Context, file, out, cache string, what goal, o options) ([]output, error) {
+	b, err := newBuilder(file, out, cache, o)
 	if err != nil {
 		return nil, err
 	}
@@ -56,19 +75,24 @@ func build(ctx context.Context, file, out, cache string) ([]output, error) {
 	defer unlock()
 	defer b.close()
 	fmt.Printf("building %s for %s into %s\n", file, b.arch.Name, out)
-	if err := runSteps(ctx, os.Stdout, b.steps()); err != nil {
+	if err := runSteps(ctx, os.Stdout, b.steps(what)); err != nil {
 		return nil, err
 	}
-	fmt.Printf("\n%s\n", b.path(".img"))
+	if what == diskImage {
+		fmt.Printf("\n%s\n", b.path(".img"))
+	}
 	return b.outputs, nil
 }
 
-func newBuilder(file, out, cache string) (*builder, error) {
+func newBuilder(file, out, cache string, o options) (*builder, error) {
 	d, err := definition.Load(file)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{file: file, definition: d, programs: map[string]string{}}
+	if o.release && o.overlay != "" {
+		return nil, errors.New("--overlay is for tests, not for a release")
+	}
+	b := &builder{file: file, definition: d, options: o, programs: map[string]string{}}
 	if b.arch, err = arch.Named(d.Arch); err != nil {
 		return nil, err
 	}
@@ -84,7 +108,7 @@ func newBuilder(file, out, cache string) (*builder, error) {
 }
 
 // steps are the build, in order.
-func (b *builder) steps() []step {
+func (b *builder) steps(what goal) []step {
 	steps := []step{
 		{"source", b.source.Dir, b.inspect},
 		{"packages", b.file + ": packages", b.fetch},
@@ -95,13 +119,18 @@ func (b *builder) steps() []step {
 	for _, c := range b.definition.Containers {
 		steps = append(steps, step{"container " + containerName(c), c.Definition, func(ctx context.Context) (string, error) { return b.makeContainer(ctx, c) }})
 	}
-	return append(steps, []step{
+	steps = append(steps, []step{
 		{"modules", b.definition.Kernel.Package, b.chooseModules},
 		{"root", b.file, b.layRoot},
 		{"pack root", b.inWork("root"), b.packRoot},
 		{"verity", b.inWork("root.img"), b.hashRoot},
 		{"initramfs", b.definition.Initramfs.Init, b.makeInitramfs},
 		{"slot", b.inWork("slot.img"), b.assembleSlot},
+	}...)
+	if what == upgradeArtifact {
+		return append(steps, step{"artifact", b.inWork("slot.img"), b.writeArtifact})
+	}
+	return append(steps, []step{
 		{"disk", b.path(".img"), b.writeDisk},
 		{"compress", b.path(".img"), b.compress},
 		{"digests", b.out, b.writeDigests},

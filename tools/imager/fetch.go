@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/coracle-os/coracle/arch"
 	"github.com/coracle-os/coracle/tools/imager/debian"
 	"github.com/coracle-os/coracle/tools/imager/definition"
@@ -21,6 +23,12 @@ import (
 func (b *builder) inspect(ctx context.Context) (string, error) {
 	var err error
 	b.source, err = gobuild.Inspect(ctx, b.source.Dir)
+	if v := b.options.version; v != "" {
+		if !semver.IsValid("v" + v) {
+			return "", fmt.Errorf("--version %q is not a semantic version such as 1.2.3", v)
+		}
+		b.source.Version = v
+	}
 	return fmt.Sprintf("%s, Kubernetes %s, %s", b.source.Version, b.source.Kubernetes, b.source.Go), err
 }
 

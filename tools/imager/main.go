@@ -1,6 +1,8 @@
 // Command imager builds images: everything from a definition in images/ to a disk image that boots.
 //
 //	imager build FILE     build the image into --out
+//	imager slot FILE      build the upgrade artifact, coracle-VERSION-ARCH.slot, and the index of its chunks into --out
+//	imager sign FILE.slot add a signature to an artifact
 //	imager validate FILE  check a definition
 //	imager repro FILE     build twice and compare every output
 //
@@ -21,7 +23,7 @@ import (
 	"github.com/coracle-os/coracle/tools/imager/definition"
 )
 
-const usage = `usage: imager build|validate|repro FILE [--out DIR] [--cache DIR]`
+const usage = `usage: imager build|slot|sign|validate|repro FILE [flags]`
 
 func main() {
 	syscall.Umask(0o022) // the modes of files that it makes get into the image
@@ -41,6 +43,12 @@ func run(ctx context.Context, args []string) error {
 	flags.Usage = func() { fmt.Fprintf(os.Stderr, "%s\n\n%s", usage, flags.FlagUsages()) }
 	out := flags.String("out", "_out", "folder for what is built")
 	cache := flags.String("cache", "", "folder for downloaded packages (default OUT/cache)")
+	var o options
+	flags.StringVar(&o.version, "version", "", "version of what is built (default: what git says)")
+	flags.StringVar(&o.key, "key", "", "file with the private key that signs artifacts (default CACHE/"+developmentKeyName+")")
+	flags.BoolVar(&o.release, "release", false, "for others: the development key of this clone is neither trusted nor used")
+	flags.BoolVar(&o.unsigned, "unsigned", false, "do not sign the artifact")
+	flags.StringVar(&o.overlay, "overlay", "", "folder with files that are laid over the root, for tests; what they replace is in /overlaid")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -59,10 +67,15 @@ func run(ctx context.Context, args []string) error {
 		fmt.Printf("%s is valid\n", file)
 		return nil
 	case "build":
-		_, err := build(ctx, file, *out, *cache)
+		_, err := build(ctx, file, *out, *cache, diskImage, o)
 		return err
+	case "slot":
+		_, err := build(ctx, file, *out, *cache, upgradeArtifact, o)
+		return err
+	case "sign":
+		return sign(file, o.key)
 	case "repro":
-		return repro(ctx, file, *out, *cache)
+		return repro(ctx, file, *out, *cache, o)
 	}
 	return fmt.Errorf("unknown command %q; %s", flags.Arg(0), usage)
 }

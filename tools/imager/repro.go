@@ -13,7 +13,7 @@ import (
 
 // repro builds the image twice, in two empty folders, and compares every output. Only downloaded packages and Go's
 // build cache are shared.
-func repro(ctx context.Context, file, out, cache string) error {
+func repro(ctx context.Context, file, out, cache string, o options) error {
 	dir, err := definition.Repository(file)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func repro(ctx context.Context, file, out, cache string) error {
 		if err := os.RemoveAll(to); err != nil {
 			return err
 		}
-		if builds[i], err = build(ctx, file, to, cache); err != nil {
+		if builds[i], err = build(ctx, file, to, cache, diskImage, o); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/mod/semver"
 )
@@ -59,6 +60,9 @@ type Part struct {
 
 // largest bounds sizes in a manifest, far beyond any slot and far below an overflow, in bytes.
 const largest = 1 << 40
+
+// Time is when the version was built.
+func (m Manifest) Time() time.Time { return time.Unix(m.Built, 0) }
 
 // ParseManifest reads a manifest, and checks that what it says can be true. Fields of later versions are ignored.
 func ParseManifest(b []byte) (Manifest, error) {

@@ -39,8 +39,7 @@ func each[T any](ctx context.Context, a *app, do func(context.Context, *machine)
 	if err != nil {
 		return nil, err
 	}
-	values := make([]T, len(machines))
-	errs := make([]error, len(machines))
+	values, errs := make([]T, len(machines)), make([]error, len(machines))
 	var all sync.WaitGroup
 	for i, m := range machines {
 		all.Go(func() {
@@ -49,6 +48,34 @@ func each[T any](ctx context.Context, a *app, do func(context.Context, *machine)
 		})
 	}
 	all.Wait()
+	return gather(ctx, a, machines, values, errs)
+}
+
+// errNotReached is that a machine was not called, as one before it failed.
+var errNotReached = errors.New("nothing was done: a machine before it failed")
+
+// inTurn is each, one machine after the other. After one that fails the others are left alone.
+func inTurn[T any](ctx context.Context, a *app, do func(context.Context, *machine) (T, error)) ([]result[T], error) {
+	machines, err := a.machines()
+	if err != nil {
+		return nil, err
+	}
+	values, errs := make([]T, len(machines)), make([]error, len(machines))
+	failed := false
+	for i, m := range machines {
+		if failed {
+			errs[i] = errNotReached
+			continue
+		}
+		a.introduce(ctx, m)
+		values[i], errs[i] = do(ctx, m)
+		failed = errs[i] != nil
+	}
+	return gather(ctx, a, machines, values, errs)
+}
+
+// gather sorts what machines gave from what failed, and remembers machines that are new.
+func gather[T any](ctx context.Context, a *app, machines []*machine, values []T, errs []error) ([]result[T], error) {
 	var good []result[T]
 	var bad machineErrors
 	for i, m := range machines {

@@ -151,6 +151,7 @@ var groups = []struct {
 		(*app).servicesCommand, (*app).psCommand, (*app).memoryCommand, (*app).disksCommand, (*app).mountsCommand, (*app).netCommand,
 		(*app).timeCommand, (*app).bundleCommand,
 	}},
+	{"upgrade", "Upgrade:", []func(*app) *cobra.Command{(*app).upgradeCommand, (*app).rollbackCommand, (*app).slotsCommand, (*app).slotCommand}},
 	{"act", "Act:", []func(*app) *cobra.Command{(*app).kubeconfigCommand, (*app).rebootCommand, (*app).shutdownCommand, (*app).resetCommand}},
 	{"other", "Other:", []func(*app) *cobra.Command{(*app).versionCommand}},
 }

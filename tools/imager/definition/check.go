@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/coracle-os/coracle/arch"
 	"github.com/coracle-os/coracle/configs/grub"
 	"github.com/coracle-os/coracle/machined/config/strict"
@@ -55,6 +57,15 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 		}
 		c.needed(field+".definition", container.Definition)
 		c.inside(field+".definition", container.Definition)
+	}
+	for i, t := range d.Trust {
+		c.needed(fmt.Sprintf("trust[%d].name", i), t.Name)
+		if t.Key.IsZero() {
+			c.fail(fmt.Sprintf("trust[%d].key", i), "is missing; write ed25519: and the public key in base64")
+		}
+	}
+	if v := d.MinimumVersion; v != "" && !semver.IsValid("v"+v) {
+		c.fail("minimumVersion", "%q is not a semantic version such as 1.2.3", v)
 	}
 	for i, f := range d.Files {
 		c.file(fmt.Sprintf("files[%d]", i), f)

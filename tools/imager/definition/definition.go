@@ -9,6 +9,7 @@ import (
 
 	"github.com/coracle-os/coracle/configs/grub"
 	"github.com/coracle-os/coracle/machined/config/strict"
+	"github.com/coracle-os/coracle/machined/keys"
 )
 
 // Definition is one image.
@@ -25,6 +26,15 @@ type Definition struct {
 	Services   []Service   `yaml:"services,omitempty"`
 	Root       Root        `yaml:"root"`
 	Disk       Disk        `yaml:"disk"`
+
+	Trust          []Trusted `yaml:"trust,omitempty"`          // whose upgrade artifacts a machine takes
+	MinimumVersion string    `yaml:"minimumVersion,omitempty"` // of Coracle, that can be upgraded to this; empty: any
+}
+
+// Trusted is a public key whose signatures are trusted.
+type Trusted struct {
+	Name string         `yaml:"name"`
+	Key  keys.PublicKey `yaml:"key"`
 }
 
 // Debian is where packages come from. The suite's updates and security suites are used too.

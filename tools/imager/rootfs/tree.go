@@ -128,3 +128,30 @@ func (t *Tree) fresh(name string) error {
 	}
 	return nil
 }
+
+// Overlay lays the files of a folder of the build host over the root. What they replace is kept below the folder kept.
+func (t *Tree) Overlay(dir, kept string) error {
+	return filepath.WalkDir(dir, func(from string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, from)
+		if err != nil {
+			return err
+		}
+		name := "/" + filepath.ToSlash(rel)
+		if _, err := os.Lstat(t.Host(name)); err == nil {
+			if err := t.parents(kept + name); err != nil {
+				return err
+			}
+			if err := os.Rename(t.Host(name), t.Host(kept+name)); err != nil {
+				return err
+			}
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return t.Copy(name, from, info.Mode().Perm())
+	})
+}
