@@ -54,13 +54,25 @@ ctl: ## Build coraclectl for Linux, macOS and Windows, amd64 and arm64, into _ou
 
 ##@ Test
 
+# What boot tests upgrade to: the image as it is, of a later version.
+.PHONY: test-artifacts
+test-artifacts: image
+	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.2.0
+
+# One more, and one whose programs fail when they are told to.
+.PHONY: test-all-artifacts
+test-all-artifacts: test-artifacts
+	for program in init machined kube; do go build -ldflags '-s -w' -o $(OUT)/test/faulty/usr/bin/$$program ./tools/vm/boottest/faulty || exit 1; done
+	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.2.1 --overlay $(OUT)/test/faulty
+	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.3.0
+
 .PHONY: test
-test: image ## Unit tests, then boot tests on the real image
+test: test-artifacts ## Unit tests, then boot tests on the real image
 	go test -vet=off $$(go list ./... | grep -v /boottest)
 	CORACLE_REQUIRE_IMAGE=1 go test -vet=off -count=1 -timeout 80m -v ./tools/vm/boottest
 
 .PHONY: test-all
-test-all: image ## Everything: unit tests, all boot tests, reproducibility
+test-all: test-all-artifacts ## Everything: unit tests, all boot tests, reproducibility
 	go test -vet=off $$(go list ./... | grep -v /boottest)
 	CORACLE_REQUIRE_IMAGE=1 CORACLE_TEST_ALL=1 go test -vet=off -count=1 -timeout 240m -v ./tools/vm/boottest
 	$(MAKE) repro

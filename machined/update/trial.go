@@ -155,7 +155,7 @@ func (u *Updater) beginTrial(r record.Record, sinceKernel time.Duration) {
 type Health func(ctx context.Context, nodeReady bool) (problems []string)
 
 // lookEvery is how often a version on trial is looked at.
-const lookEvery = 2 * time.Second
+const lookEvery = 5 * time.Second
 
 // Watch confirms the version that is on trial when it was healthy for long enough, or gives it up. It returns when that is done;
 // at once if nothing is on trial. beat is called at least every few seconds.
