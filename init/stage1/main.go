@@ -42,6 +42,7 @@ func boot() error {
 		return err
 	}
 	kmsg.Milestone(component, "kernel", "")
+	go dog.run()
 	args, err := readArguments("/proc/cmdline")
 	if err != nil {
 		return err
@@ -65,10 +66,12 @@ func boot() error {
 	if err != nil {
 		return err
 	}
+	wait := time.Duration(0)
 	if args.trial {
+		wait = waitForWatchdog
 		trial.begin(found.slot)
 	}
-	dog := arm(loader, args.trial)
+	dog.cover(loader.Load, wait)
 	root, err := openRoot(loader, found, layout)
 	if err != nil {
 		return err

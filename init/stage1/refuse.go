@@ -47,6 +47,7 @@ func refuse(err error) {
 	kmsg.Error(component, "%s", explanation(err))
 	trial.refused(err)
 	time.Sleep(beforeRestart)
+	dog.starve() // A disk that is dead must not keep the machine from restarting.
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	os.Exit(1) // Makes the kernel panic, which restarts too.

@@ -45,6 +45,18 @@ func main() {
 	beSmall()
 	requests := make(chan request, 1)
 	guard("signals", func() { watchSignals(requests) })
+	boot, err := handover.Read(handover.Path)
+	if err != nil {
+		kmsg.Error(component, "%v", err)
+	}
+	dir, err := modules.Dir()
+	if err != nil {
+		kmsg.Error(component, "%v", err)
+	}
+	loader := modules.Open(dir)
+	health := newHealth(time.Now)
+	dog := newWatchdog(health, loader.Load)
+	dog.takeOver(boot.Watchdog) // first of all: nobody has fed it since stage 1
 	for _, s := range setup {
 		if err := s.do(); err != nil {
 			kmsg.Error(component, "%s: %v", s.name, err)
@@ -52,18 +64,6 @@ func main() {
 	}
 	children := newReaper()
 	guard("reaper", children.run)
-	health := newHealth(time.Now)
-	dir, err := modules.Dir()
-	if err != nil {
-		kmsg.Error(component, "%v", err)
-	}
-	loader := modules.Open(dir)
-	boot, err := handover.Read(handover.Path)
-	if err != nil {
-		kmsg.Error(component, "%v", err)
-	}
-	dog := newWatchdog(health, loader.Load)
-	dog.takeOver(boot.Watchdog)
 	trial := newTrial(boot, requests)
 	guard("trial", trial.run)
 	machined := newSupervisor(children, health, dog.setTimeout, requests, trial)

@@ -19,6 +19,8 @@ const (
 	trialSlack = time.Minute
 	// trialDefault is the deadline if the slot's record cannot be read.
 	trialDefault = 10 * time.Minute
+	// noteWithin is how long it may take to write down why.
+	noteWithin = 15 * time.Second
 )
 
 // trial gives up a version that is on trial when machined cannot: the machine restarts, and the boot loader takes the
@@ -101,18 +103,36 @@ func (t *trial) settle() bool {
 	return true
 }
 
+// giveUp restarts the machine, unless the version turns out to be confirmed: machined may have ended before it came to
+// say so. A disk that does not answer does not keep it from doing that.
 func (t *trial) giveUp(reason string) {
 	if !t.settle() {
 		return
 	}
+	noted := make(chan bool, 1)
+	guard("the record of the slot", func() { noted <- t.note(reason) })
+	select {
+	case confirmed := <-noted:
+		if confirmed {
+			kmsg.Notice(component, "the version on trial was confirmed, though %s", reason)
+			return
+		}
+	case <-time.After(noteWithin):
+		kmsg.Error(component, "the record of slot %s cannot be written: its disk does not answer", t.slot)
+	}
 	kmsg.Error(component, "the trial is given up: %s", reason)
+	ask(t.requests, request{restart, "the version on trial is given up: " + reason})
+}
+
+// note writes down why the trial is given up, unless that was done, and reports whether the version is confirmed.
+func (t *trial) note(reason string) (confirmed bool) {
 	err := record.Update(t.slot, func(r *record.Record) {
-		if r.Reason == "" && r.Phase != record.Confirmed {
+		if confirmed = r.Phase == record.Confirmed; !confirmed && r.Reason == "" {
 			r.Reason = reason
 		}
 	})
 	if err != nil {
 		kmsg.Error(component, "%v", err)
 	}
-	ask(t.requests, request{restart, "the version on trial is given up: " + reason})
+	return confirmed
 }

@@ -41,7 +41,7 @@ func TestTrialIsGivenUp(t *testing.T) {
 		name   string
 		record record.Record
 		do     func(*trial)
-		reason string // of the reboot and in the record; empty: there is none
+		reason string // in the record, of the restart; empty: there is none
 	}{
 		{"machined ends thrice", record.Record{Deadline: 600}, func(t *trial) {
 			for range mostEnds {
@@ -57,6 +57,11 @@ func TestTrialIsGivenUp(t *testing.T) {
 		}, ""},
 		{"the deadline is over", record.Record{Deadline: 600}, func(t *trial) { t.deadline = 0; t.run() }, "it was not confirmed within 0s"},
 		{"machined gave a reason", record.Record{Deadline: 600, Reason: "kube is not healthy"}, func(t *trial) { t.deadline = 0; t.run() }, "kube is not healthy"},
+		{"confirmed, and machined did not come to say so", record.Record{Deadline: 600}, func(t *trial) {
+			record.Update(t.slot, func(r *record.Record) { r.Phase = record.Confirmed })
+			t.deadline = 0
+			t.run()
+		}, ""},
 	} {
 		path, read := slotWithRecord(t, c.record)
 		requests := make(chan request, 1)
@@ -69,6 +74,21 @@ func TestTrialIsGivenUp(t *testing.T) {
 		if got := read().Reason; asked != (c.reason != "") || !strings.HasPrefix(got, c.reason) || c.reason == "" && got != "" {
 			t.Errorf("%s: asked for a restart %v, reason %q; want %q", c.name, asked, got, c.reason)
 		}
+	}
+}
+
+// A version whose record cannot be written is given up all the same.
+func TestTrialWithoutRecord(t *testing.T) {
+	requests := make(chan request, 1)
+	trial := newTrial(handover.Boot{Trial: true, SlotDevice: "/does/not/exist"}, requests)
+	if trial.deadline != trialDefault+trialSlack {
+		t.Errorf("deadline %v, want %v", trial.deadline, trialDefault+trialSlack)
+	}
+	for range mostEnds {
+		trial.ended("exited")
+	}
+	if len(requests) == 0 {
+		t.Error("no restart")
 	}
 }
 

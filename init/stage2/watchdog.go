@@ -18,8 +18,6 @@ const (
 	// softdogAfter is when the kernel's own watchdog is taken, if none of the hardware's works. It cannot help when the
 	// kernel itself hangs.
 	softdogAfter = 30 * time.Second
-	// longestFeed is the longest time between two feedings.
-	longestFeed = 5 * time.Second
 	// shutdownSlack is added to what a shutdown may take.
 	shutdownSlack = 30 * time.Second
 )
@@ -84,7 +82,7 @@ func (w *dog) turn(now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.ready() {
-		return longestFeed
+		return watchdog.LongestFeed
 	}
 	if w.software && now.Sub(w.began) < softdogAfter {
 		w.preferHardware()
@@ -101,7 +99,7 @@ func (w *dog) turn(now time.Time) time.Duration {
 	if !hungry {
 		w.feed()
 	}
-	return feedEvery(w.timeout)
+	return watchdog.FeedEvery(w.timeout)
 }
 
 // wantsSoftdog says once that it is time to load the kernel's own watchdog.
@@ -142,11 +140,6 @@ func mayFeed(now time.Time, healthy bool, shutdown time.Time) bool {
 		return now.Before(shutdown)
 	}
 	return healthy
-}
-
-// feedEvery is the time between two feedings of a watchdog with a timeout in seconds.
-func feedEvery(timeout int) time.Duration {
-	return min(longestFeed, time.Duration(timeout)*time.Second/3)
 }
 
 // open takes the first watchdog that can be opened.

@@ -29,14 +29,6 @@ func TestMayFeed(t *testing.T) {
 	}
 }
 
-func TestFeedEvery(t *testing.T) {
-	for timeout, want := range map[int]time.Duration{60: 5 * time.Second, 15: 5 * time.Second, 3: time.Second} {
-		if got := feedEvery(timeout); got != want {
-			t.Errorf("feedEvery(%d) = %v, want %v", timeout, got, want)
-		}
-	}
-}
-
 // TestLast: what the driver is told last decides whether the watchdog bites a machine that is switched off.
 func TestLast(t *testing.T) {
 	for action, want := range map[action]string{restart: "\x00", powerOff: "V"} {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,14 @@ const Devices = "/dev/watchdog[0-9]*"
 
 // Software is the identity of the kernel's own watchdog, softdog. It cannot help when the kernel itself hangs.
 const Software = "Software Watchdog"
+
+// LongestFeed is the longest time between two feedings.
+const LongestFeed = 5 * time.Second
+
+// FeedEvery is the time between two feedings of a watchdog with a timeout in seconds.
+func FeedEvery(timeout int) time.Duration {
+	return min(LongestFeed, time.Duration(timeout)*time.Second/3)
+}
 
 // Open opens, and so arms, the first that can be opened, of those whose names match the pattern; not the one named except.
 // The error is that of the first; os.ErrNotExist: there is none.

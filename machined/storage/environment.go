@@ -18,6 +18,9 @@ const (
 	copyName        = "coracle/grubenv.copy"
 )
 
+// largest is how much is read of a file that somebody has put in the place of one of these, in bytes.
+const largest = 64 << 10
+
 // environment is the boot loader's state as it is on BOOT.
 type environment struct {
 	files map[string]block
@@ -43,9 +46,11 @@ func (e environment) state() grubenv.State {
 
 // whole is whether both files are as [WriteEnvironment] leaves them.
 func (e environment) whole() bool {
-	s, err := grubenv.Parse(e.files[environmentName].content)
-	c, errCopy := grubenv.Parse(e.files[copyName].content)
-	return err == nil && errCopy == nil && s.Valid() && c == grubenv.State{Active: s.Active}
+	first, second := e.files[environmentName].content, e.files[copyName].content
+	s, err := grubenv.Parse(first)
+	c, errCopy := grubenv.Parse(second)
+	return err == nil && errCopy == nil && len(first) == grubenv.Size && len(second) == grubenv.Size &&
+		s.Valid() && c == grubenv.State{Active: s.Active}
 }
 
 // write is a file of the environment and its new content.
@@ -123,7 +128,7 @@ func readBlock(path string) (block, error) {
 		return b, err
 	}
 	defer f.Close()
-	if b.content, err = io.ReadAll(io.LimitReader(f, grubenv.Size+1)); err != nil {
+	if b.content, err = io.ReadAll(io.LimitReader(f, largest)); err != nil {
 		return b, fmt.Errorf("read %s: %w", path, err)
 	}
 	if len(b.content) != grubenv.Size {

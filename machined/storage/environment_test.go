@@ -39,6 +39,7 @@ func TestStateIsWhatTheBootLoaderSees(t *testing.T) {
 		{"the copy is damaged", blockOf(t, grubenv.State{Active: "b", Try: "a"}), ones, grubenv.State{Active: "b", Try: "a"}, false},
 		{"the copy is of another slot", blockOf(t, grubenv.State{Active: "a"}), b, grubenv.State{Active: "a"}, false},
 		{"both are damaged", ones, make([]byte, grubenv.Size), grubenv.State{Active: "a"}, false},
+		{"the first is not as long as it was", blockOf(t, grubenv.State{Active: "b", Try: "a"})[:grubenv.Sector], b, grubenv.State{Active: "b", Try: "a"}, false},
 		{"there are none", nil, nil, grubenv.State{Active: "a"}, false},
 	} {
 		e := environmentOf(c.first, c.second)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Size of the block in bytes; GRUB refuses any other.
+// Size of the block in bytes. GRUB takes others too, but gives no file another size.
 const Size = 1024
 
 // Sector is how many bytes a disk writes at once at least. All variables are kept within the first sector, so that
@@ -56,30 +56,65 @@ func (s State) Block() ([]byte, error) {
 	return append(block, bytes.Repeat([]byte{'#'}, Size-len(block))...), nil
 }
 
-// Parse reads a block as GRUB would. Variables that it does not know are left out.
+// Parse reads a block as GRUB would (grub_envblk_iterate in its lib/envblk.c), be it damaged. Variables that boot.cfg
+// does not know are left out.
 func Parse(block []byte) (State, error) {
 	var s State
-	if len(block) != Size {
-		return s, fmt.Errorf("GRUB environment: %d bytes, want %d", len(block), Size)
+	if len(block) <= len(signature) {
+		return s, fmt.Errorf("GRUB environment: %d bytes are too few", len(block))
 	}
 	rest, ok := bytes.CutPrefix(block, []byte(signature))
 	if !ok {
 		return s, fmt.Errorf("GRUB environment: it does not start with %q", strings.TrimSpace(signature))
 	}
 	for len(rest) > 0 {
-		line, after, ended := bytes.Cut(rest, []byte{'\n'})
-		if !ended {
-			break // the padding
+		if rest[0] == '#' { // a comment, or the padding
+			rest = rest[min(lineEnd(rest)+1, len(rest)):]
+			continue
 		}
-		rest = after
-		name, value, _ := strings.Cut(string(line), "=")
+		name, tail, found := bytes.Cut(rest, []byte{'='}) // be it on a later line
+		end := lineEnd(tail)
+		if !found || end >= len(tail) {
+			break
+		}
 		for _, f := range s.fields() {
-			if f.name == name {
-				*f.value = value
+			if f.name == cString(name) {
+				*f.value = cString(unescape(tail[:end]))
 			}
 		}
+		rest = tail[end+1:]
 	}
 	return s, nil
+}
+
+// lineEnd is where the first line ends that is not continued by a backslash; at or beyond the end if it does not.
+func lineEnd(b []byte) int {
+	i := 0
+	for i < len(b) && b[i] != '\n' {
+		if b[i] == '\\' {
+			i++
+		}
+		i++
+	}
+	return i
+}
+
+// unescape takes out the backslash before each character that has one.
+func unescape(b []byte) []byte {
+	var out []byte
+	for i := 0; i < len(b); i++ {
+		if b[i] == '\\' {
+			i++
+		}
+		out = append(out, b[i])
+	}
+	return out
+}
+
+// cString is what is before the first zero byte, which ends a string for GRUB.
+func cString(b []byte) string {
+	b, _, _ = bytes.Cut(b, []byte{0})
+	return string(b)
 }
 
 func isWord(s string) bool {

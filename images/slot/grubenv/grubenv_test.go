@@ -35,6 +35,29 @@ func TestBlockRefuses(t *testing.T) {
 	}
 }
 
+// What a damaged block says is what GRUB reads in it.
+func TestParseAsGRUB(t *testing.T) {
+	for _, c := range []struct {
+		name, block string
+		want        State
+	}{
+		{"another size", "active=b\n", State{Active: "b"}},
+		{"the last of two counts", "active=a\nactive=b\n", State{Active: "b"}},
+		{"comments between", "#active=a\nactive=b\n#try=a\n", State{Active: "b"}},
+		{"a comment that is continued", "# \\\nactive=a\ntry=b\n", State{Try: "b"}},
+		{"escaped characters", "active=\\b\ntry=x\\\ny\n", State{Active: "b", Try: "x\ny"}},
+		{"a line without a value belongs to the next name", "damage\nactive=b\ntry=a\n", State{Try: "a"}},
+		{"a value that is cut off", "active=b\ntry=a", State{Active: "b"}},
+		{"a value that ends in an escape", "active=b\ntry=a\\", State{Active: "b"}},
+		{"zeros in a value", "active=b\x00\x00\ntry=a\n", State{Active: "b", Try: "a"}},
+		{"only the start of a name", "acti", State{}},
+	} {
+		if got, err := Parse([]byte(signature + c.block)); err != nil || got != c.want {
+			t.Errorf("%s: %+v, %v; want %+v", c.name, got, err, c.want)
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for name, block := range map[string][]byte{
 		"empty":   nil,
@@ -53,6 +76,7 @@ func FuzzParse(f *testing.F) {
 	block, _ := State{Active: "b"}.Block()
 	f.Add(block)
 	f.Add(bytes.Repeat([]byte{'#'}, Size))
+	f.Add([]byte(signature + "active=\\\\\ntry=\\"))
 	f.Fuzz(func(t *testing.T, block []byte) {
 		s, err := Parse(block)
 		if err != nil {

@@ -58,21 +58,15 @@ const (
 	magic    = "CORACLEREC\x00\x01"
 )
 
-// maxReason keeps a reason from making a record too long, in bytes.
+// maxReason is how much of a reason is kept, in bytes; less where JSON makes characters longer.
 const maxReason = 1024
 
 // encode is a copy as it is on disk: [magic], sequence number and length of the JSON in big-endian, the SHA-256 of all that
 // and of the JSON, the JSON.
 func encode(sequence uint64, r Record) ([]byte, error) {
-	if len(r.Reason) > maxReason {
-		r.Reason = string(bytes.ToValidUTF8([]byte(r.Reason[:maxReason]), nil)) + "…"
-	}
-	text, err := json.Marshal(r)
+	text, err := fit(r)
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > room {
-		return nil, fmt.Errorf("record of a slot: %d bytes, at most %d", len(text), room)
 	}
 	b := []byte(magic)
 	b = binary.BigEndian.AppendUint64(b, sequence)
@@ -80,6 +74,26 @@ func encode(sequence uint64, r Record) ([]byte, error) {
 	sum := sha256.Sum256(append(bytes.Clone(b), text...))
 	b = append(append(b, sum[:]...), text...)
 	return append(b, make([]byte, copySize-len(b))...), nil
+}
+
+// fit is the JSON of a record. A reason that is too long is cut: a part of it says more than none.
+func fit(r Record) ([]byte, error) {
+	for most := maxReason; ; most /= 2 {
+		short := r
+		if len(r.Reason) > most {
+			short.Reason = string(bytes.ToValidUTF8([]byte(r.Reason[:most]), nil)) + "…"
+		}
+		text, err := json.Marshal(short)
+		if err != nil {
+			return nil, err
+		}
+		if len(text) <= room {
+			return text, nil
+		}
+		if most == 0 {
+			return nil, fmt.Errorf("record of a slot: %d bytes, at most %d", len(text), room)
+		}
+	}
 }
 
 // decode reads a copy; false if it is none, or torn.

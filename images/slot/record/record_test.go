@@ -49,11 +49,32 @@ func TestWriteIsRead(t *testing.T) {
 	if got, err := Read(f, partition); err != nil || got.Phase != Root || !strings.HasPrefix(got.Reason, "ää") || len(got.Reason) > maxReason+3 {
 		t.Errorf("%+v, %v", got, err)
 	}
+	// In JSON these are six times as long.
+	if err := Update(path, func(r *Record) { r.Reason = strings.Repeat("\x1b", 5000) }); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(f, partition); err != nil || !strings.HasPrefix(got.Reason, "\x1b\x1b") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := Update(path, func(r *Record) { r.Version = strings.Repeat("9", 5000) }); err == nil {
+		t.Error("a version of 5000 digits was written")
+	}
 	if err := Write(f, partition, Record{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Read(f, partition); !errors.Is(err, ErrNone) {
 		t.Errorf("taken away: %v", err)
+	}
+}
+
+// A partition without room for a record has none, whatever its size says.
+func TestSmallPartition(t *testing.T) {
+	f, path := newPartition(t)
+	if err := f.Truncate(slot.RecordSize - 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := Update(path, func(*Record) {}); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("a partition of %d bytes: %v", slot.RecordSize-1, err)
 	}
 }
 

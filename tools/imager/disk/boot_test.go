@@ -272,7 +272,7 @@ func TestBoot(t *testing.T) {
 		{"ones, and the copy has b", "bios", func(m *machine) { m.addSlotB(); m.setEnvironment(ones); m.replace("grubenv.copy", block("b", "", "")) }, "b", unreadable},
 		{"ones, and no copy", "uefi", func(m *machine) { m.addSlotB(); m.setEnvironment(ones); m.mtools("mdel", "::/coracle/grubenv.copy") }, "a", unreadable},
 		{"an active slot that is none, and a try", "bios", func(m *machine) { m.addSlotB(); m.setEnvironment(block("c", "b", "")) }, "a", "active=c try=b tried= failed="},
-		{"empty", "uefi", func(m *machine) { m.setEnvironment(nil) }, "a", "GRUB environment: 0 bytes, want 1024"},
+		{"empty", "uefi", func(m *machine) { m.setEnvironment(nil) }, "a", "GRUB environment: 0 bytes are too few"},
 		{"the active slot is destroyed", "uefi", func(m *machine) { m.addSlotB(); m.destroySlotA() }, "b", "active=a try= tried= failed="},
 	}
 	for _, test := range tests {

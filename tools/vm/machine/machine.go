@@ -40,6 +40,7 @@ type Machine struct {
 	qmp       *qmp.Client
 	shutdown  string // QEMU's reason of the last SHUTDOWN event
 	resets    int
+	bites     int // of the watchdog
 	unplugged bool
 }
 
@@ -206,7 +207,16 @@ func (m *Machine) event(e qmp.Event) {
 		if m.resets++; m.resets > maxResets {
 			m.Console.Fail(fmt.Errorf("the machine rebooted %d times: a reboot loop", m.resets))
 		}
+	case "WATCHDOG":
+		m.bites++
 	}
+}
+
+// WatchdogResets is how often the watchdog has reset the machine since power-on.
+func (m *Machine) WatchdogResets() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bites
 }
 
 // whyEnded puts into words why QEMU is gone. wait is what waiting for the process returned.

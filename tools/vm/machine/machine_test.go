@@ -39,6 +39,8 @@ func TestArguments(t *testing.T) {
 			[]string{"hostfwd=tcp:127.0.0.1:1111-:6443,hostfwd=tcp:127.0.0.1:2222-:50000"}, nil},
 		{"no DHCP", func(s *Spec) { s.Network = Silent }, host{}, []string{"hubport", "virtio-net-pci"}, []string{"user"}},
 		{"1970", func(s *Spec) { s.Clock = time.Unix(60, 0) }, host{}, []string{"-rtc base=1970-01-01T00:01:00"}, nil},
+		{"watchdog", func(s *Spec) { s.Watchdog = true }, host{}, []string{"-device i6300esb -action watchdog=reset", "-no-reboot"}, nil},
+		{"no watchdog", func(*Spec) {}, host{}, nil, []string{"i6300esb", "watchdog"}},
 		{"may reboot", func(s *Spec) { s.Reboots = true }, host{}, nil, []string{"-no-reboot"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

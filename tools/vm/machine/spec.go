@@ -68,6 +68,7 @@ type Spec struct {
 	Network  Network   //
 	Forward  []int     // TCP ports of the machine that are reached through a free port on 127.0.0.1; only with NAT
 	Clock    time.Time // of the hardware clock at power-on; zero: the host's time in UTC
+	Watchdog bool      // Intel's 6300ESB, which resets the machine when it is not fed in time
 	Reboots  bool      // a reboot starts the machine again; otherwise it ends it
 	Detach   bool      // the machine outlives the process that started it
 }
@@ -121,6 +122,9 @@ func (s Spec) arguments(h host) []string {
 		args = append(args, "-rtc", "base=utc")
 	} else {
 		args = append(args, "-rtc", "base="+s.Clock.UTC().Format("2006-01-02T15:04:05"))
+	}
+	if s.Watchdog {
+		args = append(args, "-device", "i6300esb", "-action", "watchdog=reset")
 	}
 	if !s.Reboots {
 		args = append(args, "-no-reboot")
