@@ -7,7 +7,7 @@ import (
 
 // stopped are why a trial ended that nobody has given up, by how far it came.
 var stopped = map[record.Phase]string{
-	record.Armed:    "its kernel or initramfs did not come up: the kernel panicked or hung before init, or the power was cut",
+	record.Armed:    "its kernel or initramfs did not come up, or did not find its disk: a panic, a hang, or the power was cut",
 	record.Kernel:   "it stopped before its root was opened: a panic, a hang, or the power was cut",
 	record.Root:     "its init did not start: a panic, a hang, or the power was cut",
 	record.Init:     "machined did not start: a panic, a hang, or the power was cut",
