@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -272,5 +273,36 @@ func TestRoot(t *testing.T) {
 				t.Errorf("got %+v, %v; want %+v", got, err, want)
 			}
 		})
+	}
+}
+
+// A file of a slot image is changed where it is.
+func TestChangeSlotFile(t *testing.T) {
+	const cluster, sector = 1024, 512
+	fat := make([]byte, 64*sector)
+	le := binary.LittleEndian
+	le.PutUint16(fat[11:], sector)
+	fat[13] = cluster / sector
+	le.PutUint16(fat[14:], 2)     // reserved sectors
+	fat[16] = 2                   // tables
+	le.PutUint32(fat[36:], 1)     // sectors of a table
+	le.PutUint32(fat[44:], 2)     // the top folder's cluster
+	folder := fat[4*sector:]      // cluster 2
+	content := folder[3*cluster:] // cluster 5
+	copy(folder[32:], "GRUB    CFG\x20")
+	le.PutUint16(folder[32+26:], 5)
+	le.PutUint32(folder[32+28:], 4)
+	copy(content, "boot")
+	if err := changeFile(fat, "grub.cfg", func(b []byte) []byte { return append(b, " it"...) }); err != nil {
+		t.Fatal(err)
+	}
+	if size := le.Uint32(folder[32+28:]); size != 7 || string(content[:7]) != "boot it" {
+		t.Errorf("%d bytes, %q", size, content[:7])
+	}
+	if err := changeFile(fat, "grub.cfg", func([]byte) []byte { return make([]byte, cluster+1) }); err == nil {
+		t.Error("more than its clusters hold: no error")
+	}
+	if err := changeFile(fat, "vmlinuz", func(b []byte) []byte { return b }); err == nil {
+		t.Error("a file that is not there: no error")
 	}
 }
