@@ -34,6 +34,17 @@ func (c configs) GetConfig(_ context.Context, secrets bool) (api.ConfigFile, err
 	return f, nil
 }
 
+// errOnTrial is why no config is applied during a trial: the version before, which may come back, has to understand it.
+var errOnTrial = &apply.Refused{Reasons: []string{"the version that runs is on trial; apply it when that is confirmed or rolled back, see `coraclectl slots`"}}
+
+// Apply applies a config, but not while a version is on trial.
+func (c configs) Apply(ctx context.Context, r apply.Request) (apply.Result, error) {
+	if until, _ := c.machine.updater.Brief(); !until.IsZero() && !r.DryRun {
+		return apply.Result{}, errOnTrial
+	}
+	return c.Applier.Apply(ctx, r)
+}
+
 // Patch merges the request's text into the config in force, and applies what that gives.
 func (c configs) Patch(ctx context.Context, r apply.Request) (apply.Result, error) {
 	current := c.machine.Current().Text

@@ -46,6 +46,7 @@ type fake struct {
 	healthy []bool // answers of WatchHealth, in turn; the last one stays
 	logs    *pb.GetLogsRequest
 	caller  keys.PublicKey
+	upgrade fakeUpgrade
 }
 
 var at = timestamppb.New(time.Date(2026, 11, 26, 7, 30, 0, 0, time.UTC))

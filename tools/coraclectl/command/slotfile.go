@@ -25,6 +25,8 @@ func (a *app) slotCommand() *cobra.Command {
 		Use:   "slot",
 		Short: "Look at upgrade artifacts in files",
 		Long:  "Looks at upgrade artifacts, coracle-VERSION-ARCH.slot. No machine is needed.",
+		Example: `  coraclectl slot inspect coracle-0.2.0-amd64.slot
+  coraclectl slot verify coracle-0.2.0-amd64.slot --trust-file release-keys`,
 	}
 	c.AddCommand(a.inspectSlotCommand(), a.verifySlotCommand())
 	return c
