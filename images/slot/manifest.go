@@ -6,6 +6,7 @@ const (
 	InitrdName   = "initrd"
 	GrubName     = "grub.cfg"
 	ManifestName = "manifest.json"
+	SumsName     = "sha256" // of the files that the boot loader reads, as sha256sum(1) writes them; it checks a slot on trial
 )
 
 // Manifest says what is in a slot. It is manifest.json in the slot's FAT. It is not signed: the signed one is that of

@@ -40,12 +40,14 @@ func Assemble(ctx context.Context, tools fat.Tools, out string, p Parts) (slot.M
 		return m, err
 	}
 	id := sha256.Sum256(text)
+	sums := fmt.Sprintf("%s  %s\n%s  %s\n%x  %s\n", m.Kernel.SHA256, slot.KernelName, m.Initrd.SHA256, slot.InitrdName, sha256.Sum256(p.Grub), slot.GrubName)
 	spec := fat.Spec{
 		Size: int64(p.Layout.RootOffset), Label: "CORACLE-SLT", Cluster: cluster, Time: p.Time,
 		ID: binary.LittleEndian.Uint32(id[:]),
 		Files: []fat.File{
 			// GRUB searches the folder from its start: the small files first.
 			{Path: slot.GrubName, Data: p.Grub},
+			{Path: slot.SumsName, Data: []byte(sums)},
 			{Path: slot.ManifestName, Data: append(text, '\n')},
 			{Path: slot.KernelName, Source: p.Kernel},
 			{Path: slot.InitrdName, Source: p.Initrd},

@@ -24,7 +24,7 @@ type platform struct {
 // Every module that configs/grub uses is in the image: nothing is loaded from disk.
 var (
 	commonModules = []string{
-		"boot", "configfile", "echo", "fat", "linux", "loadenv", "minicmd", "normal", "part_gpt", "part_msdos", "probe",
+		"boot", "configfile", "echo", "fat", "gcry_sha256", "hashsum", "linux", "loadenv", "minicmd", "normal", "part_gpt", "part_msdos", "probe",
 		"reboot", "regexp", "search", "search_fs_file", "sleep", "terminal", "test", "true",
 	}
 	uefi = platform{

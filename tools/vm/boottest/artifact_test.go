@@ -3,6 +3,7 @@ package boottest
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/crypto/blake2b"
 
+	"github.com/coracle-os/coracle/images/slot"
 	"github.com/coracle-os/coracle/images/slot/artifact"
 	"github.com/coracle-os/coracle/images/slot/chunks"
 	"github.com/coracle-os/coracle/machined/keys"
@@ -199,15 +201,30 @@ func shortKernel(image string) error {
 	return disk.ChangeSlotFile(image, "vmlinuz", func(b []byte) []byte { return b[:len(b)/2] })
 }
 
-// garbageInitrd has other bytes for an initrd.
+// garbageInitrd has other bytes for an initrd, with the right sum.
 func garbageInitrd(image string) error {
-	return disk.ChangeSlotFile(image, "initrd", func(b []byte) []byte { return bytes.Repeat([]byte{0xa5, 0x5a, 0x13}, len(b)/3) })
+	return changeSummed(image, "initrd", func(b []byte) []byte { return bytes.Repeat([]byte{0xa5, 0x5a, 0x13}, len(b)/3) })
+}
+
+// changeSummed changes a file of a slot and its sum.
+func changeSummed(image, name string, change func([]byte) []byte) error {
+	before, after := "", ""
+	err := disk.ChangeSlotFile(image, name, func(b []byte) []byte {
+		before = fmt.Sprintf("%x", sha256.Sum256(b))
+		b = change(b)
+		after = fmt.Sprintf("%x", sha256.Sum256(b))
+		return b
+	})
+	if err != nil {
+		return err
+	}
+	return disk.ChangeSlotFile(image, slot.SumsName, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(before), []byte(after)) })
 }
 
 // fault has command faulty do something that is wrong.
 func fault(what string) func(image string) error {
 	return func(image string) error {
-		return disk.ChangeSlotFile(image, "grub.cfg", func(b []byte) []byte {
+		return changeSummed(image, "grub.cfg", func(b []byte) []byte {
 			return []byte(strings.Replace(string(b), " $trial", fmt.Sprintf(" coracle.fault=%s $trial", what), 1))
 		})
 	}

@@ -136,7 +136,7 @@ func (l *lab) rolledBack(api *client.Client, version string, reason *regexp.Rege
 
 // TestUpgrade brings a machine with work on it to the next version, and not to those that are no good.
 func TestUpgrade(t *testing.T) {
-	serverLab(t, func(l *lab) {
+	trialLab(t, func(l *lab) {
 		next := built(l.T, nextVersion)
 		l.bootReady(l.standard())
 		l.apply("workload.yaml")
