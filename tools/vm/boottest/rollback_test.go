@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"testing"
 
@@ -52,20 +53,22 @@ func TestRollback(t *testing.T) {
 			{"kube never gets healthy", faulty, fault("kube-hangs"), 2, `did not get healthy in time: kube does not answer`},
 			{"kernel panics after a minute", faulty, fault("kernel-panics"), 2, `stopped without a word while it was on trial|did not get healthy in time`},
 		} {
-			l.sub(c.name, func(l *lab) {
-				broken := remake(l.T, l.dev.Dir, c.from, fmt.Sprintf("0.2.%d", 10+i), c.change)
-				l.upgradeTo(api, broken.path)
-				for boot := 1; boot < c.boots; boot++ {
-					l.boot(spec)
-					l.restarted() // by itself
-					if c.name == "init hangs" && l.machine.WatchdogResets() != 1 {
-						l.Errorf("the watchdog reset the machine %d times, want once", l.machine.WatchdogResets())
-					}
-				}
+			l.Logf("== %s", c.name)
+			broken := remake(l.T, l.dev.Dir, c.from, fmt.Sprintf("0.2.%d", 10+i), c.change)
+			l.upgradeTo(api, broken.path)
+			if err := os.Remove(broken.path); err != nil {
+				l.Error(err)
+			}
+			for boot := 1; boot < c.boots; boot++ {
 				l.boot(spec)
-				api = l.api()
-				l.rolledBack(api, version, regexp.MustCompile(c.reason))
-			})
+				l.restarted() // by itself
+				if c.name == "init hangs" && l.machine.WatchdogResets() != 1 {
+					l.Errorf("the watchdog reset the machine %d times, want once", l.machine.WatchdogResets())
+				}
+			}
+			l.boot(spec)
+			api = l.api()
+			l.rolledBack(api, version, regexp.MustCompile(c.reason))
 		}
 		l.milestone("node-ready", readyWithin)
 		// And one that is good goes through, by hand back, and on to the next: both slots have been written.
