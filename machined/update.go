@@ -12,6 +12,7 @@ import (
 	kube "github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/config/types"
 	"github.com/coracle-os/coracle/machined/host"
+	"github.com/coracle-os/coracle/machined/inspect"
 	"github.com/coracle-os/coracle/machined/keys"
 	"github.com/coracle-os/coracle/machined/state"
 	"github.com/coracle-os/coracle/machined/storage"
@@ -81,6 +82,10 @@ func (d *daemon) recoverUpdate(ctx context.Context) error {
 	up, err := host.Uptime()
 	if err != nil {
 		return err
+	}
+	// Its driver may have come too late for stage 1 to ask.
+	for _, w := range inspect.Host().Watchdogs() {
+		d.updater.Boot.WatchdogReset = d.updater.Boot.WatchdogReset || w.CardReset
 	}
 	ended, err := d.updater.Recover(ctx, up)
 	if ended != nil {
