@@ -15,8 +15,7 @@ func (d *daemon) shutDown() {
 	})
 	d.log.Warn("the machine goes down: pods are stopped first")
 	d.kube.Shutdown()
-	m, _ := d.store.Get()
-	if err := d.updater.BeforeRestart(m.ShuttingDown); err != nil {
+	if err := d.updater.BeforeRestart(); err != nil {
 		d.log.Error("upgrade", "error", err)
 	}
 }

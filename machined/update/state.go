@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // Results of an upgrade.
@@ -94,11 +96,10 @@ func load(dir string) (memory, error) {
 	return m, nil
 }
 
-// save keeps what is known. u.mu is held.
-func (u *Updater) save() error {
-	b, err := json.MarshalIndent(u.memory, "", "  ")
+func (m memory) save(dir string) error {
+	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	return u.writeFile(filepath.Join(u.Dir, memoryName), append(b, '\n'))
+	return atomicfile.Write(filepath.Join(dir, memoryName), append(b, '\n'), 0o600)
 }

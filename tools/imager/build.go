@@ -54,22 +54,11 @@ type options struct {
 	unsigned bool   // artifacts are not signed
 }
 
-// check finds options that contradict each other.
-func (o options) check() error {
-	switch {
-	case o.release && o.overlay != "":
-		return errors.New("--overlay is for tests, not for a release")
-	case o.unsigned && o.key != "":
-		return errors.New("--unsigned and --key contradict each other")
-	}
-	return nil
-}
-
 // goal is what a build makes.
-type goal uint
+type goal int
 
 const (
-	diskImage goal = 1 << iota
+	diskImage goal = iota
 	upgradeArtifact
 )
 
@@ -85,16 +74,11 @@ func build(ctx context.Context, file, out, cache string, what goal, o options) (
 	}
 	defer unlock()
 	defer b.close()
-	if what&upgradeArtifact != 0 {
-		if _, err := b.signingKey(); err != nil { // not only when all was built
-			return nil, err
-		}
-	}
 	fmt.Printf("building %s for %s into %s\n", file, b.arch.Name, out)
 	if err := runSteps(ctx, os.Stdout, b.steps(what)); err != nil {
 		return nil, err
 	}
-	if what&diskImage != 0 {
+	if what == diskImage {
 		fmt.Printf("\n%s\n", b.path(".img"))
 	}
 	return b.outputs, nil
@@ -105,8 +89,8 @@ func newBuilder(file, out, cache string, o options) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := o.check(); err != nil {
-		return nil, err
+	if o.release && o.overlay != "" {
+		return nil, errors.New("--overlay is for tests, not for a release")
 	}
 	b := &builder{file: file, definition: d, options: o, programs: map[string]string{}}
 	if b.arch, err = arch.Named(d.Arch); err != nil {
@@ -143,17 +127,14 @@ func (b *builder) steps(what goal) []step {
 		{"initramfs", b.definition.Initramfs.Init, b.makeInitramfs},
 		{"slot", b.inWork("slot.img"), b.assembleSlot},
 	}...)
-	if what&upgradeArtifact != 0 {
-		steps = append(steps, step{"artifact", b.inWork("slot.img"), b.writeArtifact})
+	if what == upgradeArtifact {
+		return append(steps, step{"artifact", b.inWork("slot.img"), b.writeArtifact})
 	}
-	if what&diskImage != 0 {
-		steps = append(steps, []step{
-			{"disk", b.path(".img"), b.writeDisk},
-			{"compress", b.path(".img"), b.compress},
-			{"digests", b.out, func(context.Context) (string, error) { return b.writeDigests(what) }},
-		}...)
-	}
-	return steps
+	return append(steps, []step{
+		{"disk", b.path(".img"), b.writeDisk},
+		{"compress", b.path(".img"), b.compress},
+		{"digests", b.out, b.writeDigests},
+	}...)
 }
 
 // path is where an output is: coracle-ARCH and the ending.

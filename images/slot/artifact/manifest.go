@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"golang.org/x/mod/semver"
@@ -84,13 +83,13 @@ func (m Manifest) check() error {
 	switch {
 	case m.Format != Format:
 		return fmt.Errorf("format %d, this version of Coracle reads format %d: upgrade to a version between first", m.Format, Format)
-	case !IsVersion(m.Version):
+	case !semver.IsValid("v" + m.Version):
 		return fmt.Errorf("version %q is not a semantic version", m.Version)
-	case m.MinimumVersion != "" && !IsVersion(m.MinimumVersion):
+	case m.MinimumVersion != "" && !semver.IsValid("v"+m.MinimumVersion):
 		return fmt.Errorf("minimumVersion %q is not a semantic version", m.MinimumVersion)
 	case m.Arch == "":
 		return errors.New("arch is missing")
-	case !strings.HasPrefix(m.Kubernetes, "v") || !IsVersion(m.Kubernetes[1:]):
+	case !semver.IsValid(m.Kubernetes):
 		return fmt.Errorf("kubernetes %q is not a version", m.Kubernetes)
 	case !isHash(m.RootHash):
 		return fmt.Errorf("rootHash %q is not 64 hex digits", m.RootHash)
@@ -111,15 +110,9 @@ func (m Manifest) check() error {
 	return nil
 }
 
-// isHash is whether s is 32 bytes in hex as we write it: hashes are compared as text.
 func isHash(s string) bool {
 	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == 32 && hex.EncodeToString(b) == s
-}
-
-// IsVersion is whether v is a semantic version with all three numbers, and without a leading v.
-func IsVersion(v string) bool {
-	return semver.IsValid("v"+v) && strings.HasPrefix("v"+v, semver.Canonical("v"+v))
+	return err == nil && len(b) == 32
 }
 
 // Digest names an artifact: the hex SHA-256 of its manifest as it is in the file.
