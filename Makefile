@@ -78,7 +78,7 @@ test-all: test-all-artifacts ## Everything: unit tests, all boot tests, reproduc
 	$(MAKE) repro
 
 .PHONY: repro
-repro: host ## Build the image twice and compare every output byte by byte
+repro: host ## Build image and artifact twice and compare every output byte by byte
 	$(IMAGER) repro images/$(ARCH).yml --out $(OUT)
 
 .PHONY: fuzz

@@ -54,11 +54,22 @@ type options struct {
 	unsigned bool   // artifacts are not signed
 }
 
+// check finds options that contradict each other.
+func (o options) check() error {
+	switch {
+	case o.release && o.overlay != "":
+		return errors.New("--overlay is for tests, not for a release")
+	case o.unsigned && o.key != "":
+		return errors.New("--unsigned and --key contradict each other")
+	}
+	return nil
+}
+
 // goal is what a build makes.
-type goal int
+type goal uint
 
 const (
-	diskImage goal = iota
+	diskImage goal = 1 << iota
 	upgradeArtifact
 )
 
@@ -74,11 +85,16 @@ func build(ctx context.Context, file, out, cache string, what goal, o options) (
 	}
 	defer unlock()
 	defer b.close()
+	if what&upgradeArtifact != 0 {
+		if _, err := b.signingKey(); err != nil { // not only when all was built
+			return nil, err
+		}
+	}
 	fmt.Printf("building %s for %s into %s\n", file, b.arch.Name, out)
 	if err := runSteps(ctx, os.Stdout, b.steps(what)); err != nil {
 		return nil, err
 	}
-	if what == diskImage {
+	if what&diskImage != 0 {
 		fmt.Printf("\n%s\n", b.path(".img"))
 	}
 	return b.outputs, nil
@@ -89,8 +105,8 @@ func newBuilder(file, out, cache string, o options) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.release && o.overlay != "" {
-		return nil, errors.New("--overlay is for tests, not for a release")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	b := &builder{file: file, definition: d, options: o, programs: map[string]string{}}
 	if b.arch, err = arch.Named(d.Arch); err != nil {
@@ -127,14 +143,17 @@ func (b *builder) steps(what goal) []step {
 		{"initramfs", b.definition.Initramfs.Init, b.makeInitramfs},
 		{"slot", b.inWork("slot.img"), b.assembleSlot},
 	}...)
-	if what == upgradeArtifact {
-		return append(steps, step{"artifact", b.inWork("slot.img"), b.writeArtifact})
+	if what&upgradeArtifact != 0 {
+		steps = append(steps, step{"artifact", b.inWork("slot.img"), b.writeArtifact})
 	}
-	return append(steps, []step{
-		{"disk", b.path(".img"), b.writeDisk},
-		{"compress", b.path(".img"), b.compress},
-		{"digests", b.out, b.writeDigests},
-	}...)
+	if what&diskImage != 0 {
+		steps = append(steps, []step{
+			{"disk", b.path(".img"), b.writeDisk},
+			{"compress", b.path(".img"), b.compress},
+			{"digests", b.out, func(context.Context) (string, error) { return b.writeDigests(what) }},
+		}...)
+	}
+	return steps
 }
 
 // path is where an output is: coracle-ARCH and the ending.

@@ -8,9 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/semver"
-
 	"github.com/coracle-os/coracle/arch"
+	"github.com/coracle-os/coracle/images/slot/artifact"
 	"github.com/coracle-os/coracle/tools/imager/debian"
 	"github.com/coracle-os/coracle/tools/imager/definition"
 	"github.com/coracle-os/coracle/tools/imager/disk"
@@ -24,7 +23,7 @@ func (b *builder) inspect(ctx context.Context) (string, error) {
 	var err error
 	b.source, err = gobuild.Inspect(ctx, b.source.Dir)
 	if v := b.options.version; v != "" {
-		if !semver.IsValid("v" + v) {
+		if !artifact.IsVersion(v) {
 			return "", fmt.Errorf("--version %q is not a semantic version such as 1.2.3", v)
 		}
 		b.source.Version = v

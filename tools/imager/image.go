@@ -14,6 +14,7 @@ import (
 	"github.com/coracle-os/coracle/configs/grub"
 	"github.com/coracle-os/coracle/images/slot"
 	slotbuild "github.com/coracle-os/coracle/images/slot/build"
+	"github.com/coracle-os/coracle/tools/imager/definition"
 	"github.com/coracle-os/coracle/tools/imager/disk"
 	"github.com/coracle-os/coracle/tools/imager/initramfs"
 	"github.com/coracle-os/coracle/tools/imager/rootfs"
@@ -42,10 +43,10 @@ func (b *builder) hashRoot(ctx context.Context) (string, error) {
 	return b.tree.RootHash, err
 }
 
-// initrdSlack is how much longer the initrd may get when the real layout replaces the one that it was measured with.
-const initrdSlack = 64 << 10
+// layoutRoom is what the archive with the layout takes of the initrd at most, in bytes.
+const layoutRoom = 16 << 10
 
-// makeInitramfs writes the initramfs twice: the slot's layout is in it, and depends on its size.
+// makeInitramfs writes the initramfs and, as an archive of its own behind it, the slot's layout, which depends on its size.
 func (b *builder) makeInitramfs(ctx context.Context) (string, error) {
 	tree, err := rootfs.NewTree(b.inWork("initramfs"))
 	if err != nil {
@@ -65,7 +66,7 @@ func (b *builder) makeInitramfs(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b.layout, err = slotbuild.Plan(b.source.Version, b.arch.Name, b.kernel.Image, info.Size()+initrdSlack, b.tree)
+	b.layout, err = slotbuild.Plan(b.source.Version, b.arch.Name, b.kernel.Image, info.Size()+layoutRoom, b.tree)
 	if err != nil {
 		return "", err
 	}
@@ -73,10 +74,7 @@ func (b *builder) makeInitramfs(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := tree.Write(slot.LayoutPath, text, 0o644); err != nil {
-		return "", err
-	}
-	return describe(out, false, initramfs.Write(tree.Dir, out))
+	return describe(out, false, initramfs.Append(out, slot.LayoutPath, text))
 }
 
 func (b *builder) assembleSlot(ctx context.Context) (string, error) {
@@ -89,7 +87,19 @@ func (b *builder) assembleSlot(ctx context.Context) (string, error) {
 		Layout: b.layout, Tree: b.tree, Kernel: b.kernel.Image, KernelRelease: b.kernel.Release,
 		Initrd: b.inWork("initrd"), Grub: config, Root: b.inWork("root.img"), Time: b.source.Time,
 	})
+	if err == nil {
+		err = fitsPartition(b.manifest.Size, b.definition.Disk.Slot)
+	}
 	return describe(out, false, err)
+}
+
+// fitsPartition finds a slot image that is too large for a slot, so that no artifact is made that no machine takes.
+func fitsPartition(image uint64, partition definition.Size) error {
+	if image+slot.RecordSize > uint64(partition) {
+		return fmt.Errorf("the slot image has %d bytes and its record %d, more than disk.slot of %s: take something out, or raise that if no machine was installed with it",
+			image, slot.RecordSize, partition)
+	}
+	return nil
 }
 
 func (b *builder) writeDisk(ctx context.Context) (string, error) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/coracle-os/coracle/images/slot/artifact"
 )
 
 // output is a file that a build made.
@@ -23,7 +24,7 @@ type output struct {
 var parts = []string{"root.img", "root.verity", "initrd", "slot.img"}
 
 // writeDigests lists everything that was made, in coracle-ARCH.digests.json.
-func (b *builder) writeDigests(context.Context) (string, error) {
+func (b *builder) writeDigests(made goal) (string, error) {
 	if err := b.publishRecords(); err != nil {
 		return "", err
 	}
@@ -45,6 +46,9 @@ func (b *builder) writeDigests(context.Context) (string, error) {
 	}
 	for _, ending := range []string{".yml", ".spdx.json", ".img", ".img.zst"} {
 		names = append(names, b.path(ending))
+	}
+	if made&upgradeArtifact != 0 {
+		names = append(names, b.artifactFile(), b.artifactFile()+artifact.IndexEnding)
 	}
 	for _, name := range names {
 		sum, n, err := digestAndSize(name)

@@ -11,8 +11,8 @@ import (
 	"github.com/coracle-os/coracle/tools/imager/gobuild"
 )
 
-// repro builds the image twice, in two empty folders, and compares every output. Only downloaded packages and Go's
-// build cache are shared.
+// repro builds image and artifact twice, in two empty folders, and compares every output. Only downloaded packages, the
+// development key and Go's build cache are shared.
 func repro(ctx context.Context, file, out, cache string, o options) error {
 	dir, err := definition.Repository(file)
 	if err != nil {
@@ -28,7 +28,7 @@ func repro(ctx context.Context, file, out, cache string, o options) error {
 		if err := os.RemoveAll(to); err != nil {
 			return err
 		}
-		if builds[i], err = build(ctx, file, to, cache, diskImage, o); err != nil {
+		if builds[i], err = build(ctx, file, to, cache, diskImage|upgradeArtifact, o); err != nil {
 			return err
 		}
 	}

@@ -172,3 +172,11 @@ func (b *builder) layRelease(context.Context) error {
 		b.source.Version, b.source.Version, b.source.Kubernetes)
 	return b.root.Write("/usr/lib/os-release", []byte(osRelease), 0o644)
 }
+
+// layOverlay puts files over those of the root, for images that test something. What was there before is kept in /overlaid.
+func (b *builder) layOverlay(context.Context) error {
+	if b.options.overlay == "" {
+		return nil
+	}
+	return b.root.Overlay(b.options.overlay, "/overlaid")
+}

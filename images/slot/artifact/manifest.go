@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/semver"
@@ -83,13 +84,13 @@ func (m Manifest) check() error {
 	switch {
 	case m.Format != Format:
 		return fmt.Errorf("format %d, this version of Coracle reads format %d: upgrade to a version between first", m.Format, Format)
-	case !semver.IsValid("v" + m.Version):
+	case !IsVersion(m.Version):
 		return fmt.Errorf("version %q is not a semantic version", m.Version)
-	case m.MinimumVersion != "" && !semver.IsValid("v"+m.MinimumVersion):
+	case m.MinimumVersion != "" && !IsVersion(m.MinimumVersion):
 		return fmt.Errorf("minimumVersion %q is not a semantic version", m.MinimumVersion)
 	case m.Arch == "":
 		return errors.New("arch is missing")
-	case !semver.IsValid(m.Kubernetes):
+	case !strings.HasPrefix(m.Kubernetes, "v") || !IsVersion(m.Kubernetes[1:]):
 		return fmt.Errorf("kubernetes %q is not a version", m.Kubernetes)
 	case !isHash(m.RootHash):
 		return fmt.Errorf("rootHash %q is not 64 hex digits", m.RootHash)
@@ -110,9 +111,15 @@ func (m Manifest) check() error {
 	return nil
 }
 
+// isHash is whether s is 32 bytes in hex as we write it: hashes are compared as text.
 func isHash(s string) bool {
 	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == 32
+	return err == nil && len(b) == 32 && hex.EncodeToString(b) == s
+}
+
+// IsVersion is whether v is a semantic version with all three numbers, and without a leading v.
+func IsVersion(v string) bool {
+	return semver.IsValid("v"+v) && strings.HasPrefix("v"+v, semver.Canonical("v"+v))
 }
 
 // Digest names an artifact: the hex SHA-256 of its manifest as it is in the file.

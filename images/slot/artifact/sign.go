@@ -43,11 +43,15 @@ func Verify(manifest, signatures []byte, trusted []keys.PublicKey) (keys.PublicK
 			continue
 		}
 		if len(words) != 2 {
-			return signer, fmt.Errorf("%w: a line of %s has %d words, not a key and a signature", ErrBadSignature, SignatureName, len(words))
+			return keys.PublicKey{}, fmt.Errorf("%w: a line of %s has %d words, not a key and a signature", ErrBadSignature, SignatureName, len(words))
+		}
+		if kind, _, ok := strings.Cut(words[0], ":"); ok && kind != "ed25519" { // later versions may sign in two ways
+			strangers = append(strangers, "a kind of key that this version does not know")
+			continue
 		}
 		key, err := keys.Parse(words[0])
 		if err != nil {
-			return signer, fmt.Errorf("%w: %s: %v", ErrBadSignature, SignatureName, err)
+			return keys.PublicKey{}, fmt.Errorf("%w: %s: %v", ErrBadSignature, SignatureName, err)
 		}
 		if !slices.Contains(trusted, key) {
 			strangers = append(strangers, key.Fingerprint())
@@ -65,6 +69,10 @@ func Verify(manifest, signatures []byte, trusted []keys.PublicKey) (keys.PublicK
 	case strangers == nil:
 		return signer, fmt.Errorf("%w: sign it with `imager sign`, by a key that the machine trusts", ErrUnsigned)
 	}
+	const most = 4 // of what a person reads
+	if more := len(strangers) - most; more > 0 {
+		strangers = append(strangers[:most], fmt.Sprintf("%d more", more))
+	}
 	return signer, fmt.Errorf("%w, but by %s: take an artifact of whom the machine trusts, or add the key to machine.upgrade.keys", ErrStranger, strings.Join(strangers, ", "))
 }
 
@@ -74,6 +82,11 @@ func ReadKeys(path string) ([]keys.PublicKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read trusted keys: %w", err)
 	}
+	return parseKeys(path, b)
+}
+
+// parseKeys reads the content of the file name, as [ReadKeys] does.
+func parseKeys(name string, b []byte) ([]keys.PublicKey, error) {
 	var trusted []keys.PublicKey
 	number := 0
 	for line := range strings.Lines(string(b)) {
@@ -85,7 +98,10 @@ func ReadKeys(path string) ([]keys.PublicKey, error) {
 		}
 		key, err := keys.Parse(words[0])
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
+			return nil, fmt.Errorf("%s:%d: %w", name, number, err)
+		}
+		if key.IsZero() {
+			return nil, fmt.Errorf("%s:%d: the key is all zeros, which is nobody's", name, number)
 		}
 		trusted = append(trusted, key)
 	}

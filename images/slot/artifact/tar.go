@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ type Artifact struct {
 	Image       io.Reader // the packed slot image, Packed.Size bytes; it has to be read before the artifact's reader is used again
 	ImageOffset int64     // of the packed image in the file, bytes
 	tar         *tar.Reader
+	rest        io.Reader // what tar has not read yet
 }
 
 // Digest names the artifact.
@@ -36,7 +38,7 @@ func (c *counter) Read(p []byte) (int, error) {
 // Read reads the manifest and the signatures from the start of an artifact. The image is left to be read.
 func Read(r io.Reader) (*Artifact, error) {
 	counted := &counter{Reader: r}
-	a := &Artifact{tar: tar.NewReader(counted)}
+	a := &Artifact{tar: tar.NewReader(counted), rest: r}
 	var err error
 	if a.RawManifest, err = a.small(ManifestName); err != nil {
 		return nil, err
@@ -68,6 +70,8 @@ func (a *Artifact) next(name string) (int64, error) {
 		return 0, fmt.Errorf("artifact: it is not a tar: %w", err)
 	case h.Name != name || h.Typeflag != tar.TypeReg:
 		return 0, fmt.Errorf("artifact: %q is where %s must be: it is not an artifact of Coracle", h.Name, name)
+	case len(h.PAXRecords) > 0: // they can say that a file is not as it lies there
+		return 0, errors.New("artifact: it is a tar in pax format, should be ustar")
 	}
 	return h.Size, nil
 }
@@ -92,13 +96,23 @@ func (a *Artifact) End() error {
 	h, err := a.tar.Next()
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil
+		return zeros(a.rest)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("artifact: it ends early: it is not whole")
 	case err != nil:
 		return fmt.Errorf("artifact: read its end: %w", err)
 	}
 	return fmt.Errorf("artifact: %q comes after the image", h.Name)
+}
+
+// zeros checks that tar's filling is all that comes. A connection that breaks here does no harm: everything was read.
+func zeros(r io.Reader) error {
+	const most = 64 << 10 // tar's -b 128
+	b, _ := io.ReadAll(io.LimitReader(r, most+1))
+	if len(b) > most || len(bytes.Trim(b, "\x00")) > 0 {
+		return errors.New("artifact: something comes after its end: it is not as it was made")
+	}
+	return nil
 }
 
 // Write writes an artifact. image has size bytes.
@@ -113,6 +127,9 @@ func Write(w io.Writer, manifest, signatures []byte, image io.Reader, size int64
 		name    string
 		content []byte
 	}{{ManifestName, manifest}, {SignatureName, signatures}} {
+		if len(member.content) > MaxManifest {
+			return fmt.Errorf("write artifact: %s has %d bytes, at most %d", member.name, len(member.content), MaxManifest)
+		}
 		if err := header(member.name, int64(len(member.content))); err != nil {
 			return fmt.Errorf("write artifact: %w", err)
 		}
@@ -123,8 +140,11 @@ func Write(w io.Writer, manifest, signatures []byte, image io.Reader, size int64
 	if err := header(ImageName, size); err != nil {
 		return fmt.Errorf("write artifact: %w", err)
 	}
-	if n, err := io.Copy(out, image); err != nil || n != size {
-		return fmt.Errorf("write artifact: %d of %d bytes of the image: %w", n, size, err)
+	if n, err := io.Copy(out, image); err != nil {
+		return fmt.Errorf("write artifact: after %d of %d bytes of the image: %w", n, size, err)
 	}
-	return out.Close()
+	if err := out.Close(); err != nil { // also when the image is shorter
+		return fmt.Errorf("write artifact: %w", err)
+	}
+	return nil
 }

@@ -34,8 +34,8 @@ type Tree struct {
 }
 
 // Verity writes the hash tree of the file root to the file tree, as the kernel's dm-verity.rst and veritysetup define
-// it (version 1), with [slot.HashAlgorithm]. The salt makes equal blocks of different images differ; nil takes it from
-// the root's own digest, so that a build repeats byte for byte.
+// it (version 1), with [slot.HashAlgorithm]. A salt makes equal blocks of different images differ. Slots have none: what two
+// versions have in common, their trees have too, and an upgrade does not fetch it.
 func Verity(ctx context.Context, root, tree string, salt []byte) (Tree, error) {
 	h, err := blake2b.New256(nil)
 	if err != nil {
@@ -51,9 +51,6 @@ func writeTree(ctx context.Context, root, tree string, salt []byte, algorithm st
 	}
 	if size == 0 || size%BlockSize != 0 {
 		return Tree{}, fmt.Errorf("hash tree of %s: its size %d is not a positive multiple of %d: let the file system's maker pad it", root, size, BlockSize)
-	}
-	if salt == nil {
-		salt = digest
 	}
 	if len(salt) > len(superblock{}.Salt) {
 		return Tree{}, fmt.Errorf("hash tree of %s: a salt of %d bytes, %d at most", root, len(salt), len(superblock{}.Salt))

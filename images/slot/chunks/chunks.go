@@ -8,19 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/restic/chunker"
 	"golang.org/x/crypto/blake2b"
 )
 
-// Sizes of chunks in bytes. The root's compressed blocks are about 20 KiB and come in runs as long as a program.
-// TestShare measures what other sizes would save.
+// Sizes of chunks in bytes. The root's compressed blocks are about 20 KiB and come in runs as long as a program. With chunks of
+// half these sizes an upgrade fetches 0.3 % of the artifact less, and an index that is larger by 0.07 %; with twice these, 0.4 %
+// more. TestShare measures it. They are part of the format: other sizes cut elsewhere.
 const (
 	smallest    = 8 << 10
 	averageBits = 15
 	Largest     = 128 << 10
 )
+
+// mostPacked is more than any frame of a chunk has, in bytes: what does not compress is stored, with a few bytes of headers.
+const mostPacked = Largest + 1<<10
 
 // polynomial is irreducible (chunker.RandomPolynomial made it), and part of the format: another cuts elsewhere.
 const polynomial = chunker.Pol(0x3DA3358B4DC173)
@@ -97,7 +100,7 @@ func Parse(b []byte) (Index, error) {
 	x := make(Index, 0, len(rest)/entry)
 	for ; len(rest) > 0; rest = rest[entry:] {
 		c := Chunk{Hash: Hash(rest[:32]), Size: binary.BigEndian.Uint32(rest[32:]), Packed: binary.BigEndian.Uint32(rest[36:])}
-		if c.Size == 0 || c.Size > Largest || c.Packed == 0 || c.Packed > math.MaxInt32 {
+		if c.Size == 0 || c.Size > Largest || c.Packed == 0 || c.Packed > mostPacked {
 			return nil, fmt.Errorf("index of chunks: chunk %d has %d bytes, packed %d", len(x), c.Size, c.Packed)
 		}
 		x = append(x, c)

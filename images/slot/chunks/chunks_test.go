@@ -2,10 +2,13 @@ package chunks
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
+	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -65,6 +68,52 @@ func TestSplitFindsItsPlaceAgain(t *testing.T) {
 	}
 }
 
+// Machines of all versions must cut in the same places, or an upgrade fetches everything.
+func TestSplitIsTheFormat(t *testing.T) {
+	var sizes []int
+	err := Split(bytes.NewReader(append(noise(1, 256<<10), make([]byte, 20<<10)...)), func(c []byte) error {
+		sizes = append(sizes, len(c))
+		return nil
+	})
+	if want := []int{10934, 105782, 12512, 24634, 91779, 14929, 8192, 8192, 5670}; err != nil || !slices.Equal(sizes, want) {
+		t.Errorf("chunks of %d bytes, %v; want %d", sizes, err, want)
+	}
+}
+
+func TestSplitStops(t *testing.T) {
+	full := errors.New("no space left on device")
+	if err := Split(bytes.NewReader(noise(1, 1<<20)), func([]byte) error { return full }); !errors.Is(err, full) {
+		t.Errorf("error %v", err)
+	}
+	broken := iotest.TimeoutReader(iotest.OneByteReader(bytes.NewReader(noise(1, 1<<20))))
+	if err := Split(broken, func([]byte) error { return nil }); !errors.Is(err, iotest.ErrTimeout) {
+		t.Errorf("a read that fails: error %v", err)
+	}
+}
+
+func FuzzSplit(f *testing.F) {
+	f.Add([]byte("x"), 70000)
+	f.Add([]byte{0}, 1)
+	f.Fuzz(func(t *testing.T, b []byte, times int) {
+		if len(b) == 0 {
+			return
+		}
+		image := bytes.Repeat(b, min(max(times, 1), 1<<20/len(b)+1))
+		var again []byte
+		var last int
+		err := Split(bytes.NewReader(image), func(c []byte) error {
+			if len(c) == 0 || len(c) > Largest || last != 0 && last < smallest {
+				t.Errorf("a chunk of %d bytes behind one of %d", len(c), last)
+			}
+			again, last = append(again, c...), len(c)
+			return nil
+		})
+		if err != nil || !bytes.Equal(again, image) {
+			t.Errorf("the chunks are not the image (%v)", err)
+		}
+	})
+}
+
 func TestParseRefuses(t *testing.T) {
 	good, err := Index{{Size: 1, Packed: 1}}.MarshalBinary()
 	if err != nil {
@@ -76,6 +125,7 @@ func TestParseRefuses(t *testing.T) {
 		"torn":       func(b []byte) []byte { return b[:len(b)-1] },
 		"empty":      func(b []byte) []byte { copy(b[len(b)-8:], []byte{0, 0, 0, 0}); return b },
 		"too large":  func(b []byte) []byte { b[len(b)-8] = 1; return b },
+		"inflated":   func(b []byte) []byte { b[len(b)-4] = 1; return b },
 		"not packed": func(b []byte) []byte { copy(b[len(b)-4:], []byte{0, 0, 0, 0}); return b },
 	} {
 		if _, err := Parse(change(bytes.Clone(good))); err == nil {

@@ -8,10 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/semver"
-
 	"github.com/coracle-os/coracle/arch"
 	"github.com/coracle-os/coracle/configs/grub"
+	"github.com/coracle-os/coracle/images/slot/artifact"
 	"github.com/coracle-os/coracle/machined/config/strict"
 )
 
@@ -58,13 +57,8 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 		c.needed(field+".definition", container.Definition)
 		c.inside(field+".definition", container.Definition)
 	}
-	for i, t := range d.Trust {
-		c.needed(fmt.Sprintf("trust[%d].name", i), t.Name)
-		if t.Key.IsZero() {
-			c.fail(fmt.Sprintf("trust[%d].key", i), "is missing; write ed25519: and the public key in base64")
-		}
-	}
-	if v := d.MinimumVersion; v != "" && !semver.IsValid("v"+v) {
+	c.trust(d.Trust)
+	if v := d.MinimumVersion; v != "" && !artifact.IsVersion(v) {
 		c.fail("minimumVersion", "%q is not a semantic version such as 1.2.3", v)
 	}
 	for i, f := range d.Files {
@@ -82,6 +76,26 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 		c.fail("disk.slot", "is %s, should be a multiple of 1MiB", d.Disk.Slot)
 	}
 	return c.problems
+}
+
+// keyName keeps names on their line of the file with the trusted keys.
+var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._@-]*$`)
+
+func (c *checker) trust(list []Trusted) {
+	for i, t := range list {
+		field := fmt.Sprintf("trust[%d]", i)
+		c.needed(field+".name", t.Name)
+		if t.Name != "" && !keyName.MatchString(t.Name) {
+			c.fail(field+".name", "%q should be of letters, digits and . _ - @ or blanks", t.Name)
+		}
+		if t.Key.IsZero() {
+			c.fail(field+".key", "is missing; write ed25519: and the public key in base64")
+			continue
+		}
+		if before := slices.IndexFunc(list[:i], func(o Trusted) bool { return o.Key == t.Key }); before >= 0 {
+			c.fail(field+".key", "is that of trust[%d] already", before)
+		}
+	}
 }
 
 func (c *checker) needed(field, value string) {

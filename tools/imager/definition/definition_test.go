@@ -20,6 +20,18 @@ initramfs:
   init: ./init/stage1
 `
 
+const key = "ed25519:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+func TestParseTrust(t *testing.T) {
+	d, err := Parse("a.yml", []byte(minimal+"trust:\n- {name: releases 2026, key: \""+key+"\"}\nminimumVersion: 0.1.0\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Trust) != 1 || d.Trust[0].Name != "releases 2026" || d.Trust[0].Key.String() != key || d.MinimumVersion != "0.1.0" {
+		t.Errorf("trust %+v, minimum %q", d.Trust, d.MinimumVersion)
+	}
+}
+
 func TestParseSetsDefaults(t *testing.T) {
 	d, err := Parse("a.yml", []byte(minimal))
 	if err != nil {
@@ -73,6 +85,12 @@ func TestParseRefuses(t *testing.T) {
 		{"an option for a package", "packages: [{name: --purge, files: [/usr/bin/x]}]\n", []string{"packages[0].name", "--purge"}},
 		{"a package without files", "packages: [{name: nftables}]\n", []string{"packages[0].files"}},
 		{"a service without a program", "services: [{name: a, program: /usr/bin/a}]\n", []string{"services[0].program"}},
+		{"a trusted key without a name", "trust:\n- {key: \"" + key + "\"}\n", []string{"a.yml:10: trust[0].name", "needed"}},
+		{"a trusted name without a key", "trust:\n- {name: releases}\n", []string{"a.yml:10: trust[0].key", "ed25519:"}},
+		{"a trusted key that is none", "trust:\n- {name: releases, key: \"ed25519:AAAA\"}\n", []string{"a.yml:10: trust[0].key", "3 bytes"}},
+		{"a name of two lines", "trust:\n- {name: \"a\\nb\", key: \"" + key + "\"}\n", []string{"a.yml:10: trust[0].name"}},
+		{"a key trusted twice", "trust:\n- {name: a, key: \"" + key + "\"}\n- {name: b, key: \"" + key + "\"}\n", []string{"a.yml:11: trust[1].key", "trust[0]"}},
+		{"a minimum that is no version", "minimumVersion: 1.2\n", []string{"a.yml:9: minimumVersion", "1.2.3"}},
 		{"several mistakes at once", "root: {level: 99}\ndisk: {slot: 1kB}\n", []string{"root.level", "disk.slot"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,9 +2,15 @@ package disk
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/coracle-os/coracle/images/slot"
 )
 
 func TestBootSector(t *testing.T) {
@@ -50,6 +56,37 @@ func TestCoreImage(t *testing.T) {
 	} {
 		if _, err := coreImage(test.core, 34, test.room); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
+// without has no tools.
+type without struct{}
+
+func (without) Command(ctx context.Context, name string, _ ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "/nonexistent/"+name)
+}
+func (without) Dir(string) string { return "/nonexistent" }
+
+// A slot's record is in the last bytes of its partition.
+func TestWriteLeavesRoomForTheRecord(t *testing.T) {
+	for _, test := range []struct {
+		image, partition int64
+		fits             bool
+	}{
+		{2*mib - slot.RecordSize, 2 * mib, true},
+		{2*mib - slot.RecordSize + 1, 2 * mib, false},
+		{2 * mib, 2 * mib, false},
+		{mib, 2*mib + 512, false},
+		{0, 0, false},
+	} {
+		image := filepath.Join(t.TempDir(), "slot.img")
+		if err := os.WriteFile(image, make([]byte, test.image), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := Write(t.Context(), without{}, filepath.Join(t.TempDir(), "disk.img"), Spec{Slot: image, SlotSize: uint64(test.partition)})
+		if err == nil || strings.Contains(err.Error(), "needs a partition") == test.fits {
+			t.Errorf("an image of %d bytes for a partition of %d: error %v", test.image, test.partition, err)
 		}
 	}
 }

@@ -34,16 +34,21 @@ func Write(folder, out string) error {
 	return f.Close()
 }
 
-// archive writes the records, with a console for the time before devtmpfs is mounted.
-func archive(w io.Writer, folder string) error {
-	records := cpio.Newc.Writer(w)
+// reproducible writes records that are the same whenever they are written.
+func reproducible(records cpio.RecordWriter) func(cpio.Record) error {
 	var inode uint64
-	write := func(r cpio.Record) error {
+	return func(r cpio.Record) error {
 		inode++
 		r = cpio.MakeReproducible(r)
 		r.Ino = inode
 		return records.WriteRecord(r)
 	}
+}
+
+// archive writes the records, with a console for the time before devtmpfs is mounted.
+func archive(w io.Writer, folder string) error {
+	records := cpio.Newc.Writer(w)
+	write := reproducible(records)
 	for _, r := range []cpio.Record{cpio.Directory("dev", 0o755), cpio.CharDev("dev/console", 0o600, 5, 1)} {
 		if err := write(r); err != nil {
 			return err

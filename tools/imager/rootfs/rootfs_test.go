@@ -50,6 +50,40 @@ func TestTree(t *testing.T) {
 	}
 }
 
+func TestOverlay(t *testing.T) {
+	tree, over := newTree(t), t.TempDir()
+	for _, err := range []error{
+		tree.Write("/usr/bin/kube", []byte("real"), 0o755),
+		tree.Symlink("/usr/bin/ctr", "kube"),
+		os.MkdirAll(over+"/usr/bin", 0o755),
+		os.MkdirAll(over+"/etc/new", 0o755),
+		os.WriteFile(over+"/usr/bin/kube", []byte("fails"), 0o755),
+		os.WriteFile(over+"/usr/bin/ctr", []byte("fails too"), 0o755),
+		os.WriteFile(over+"/etc/new/file", []byte("x"), 0o640),
+		tree.Overlay(over, "/overlaid"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"/usr/bin/kube": "fails", "/overlaid/usr/bin/kube": "real", "/usr/bin/ctr": "fails too", "/etc/new/file": "x",
+	} {
+		if content, err := os.ReadFile(tree.Host(name)); err != nil || string(content) != want {
+			t.Errorf("%s is %q, %v; want %q", name, content, err, want)
+		}
+	}
+	if info, err := os.Stat(tree.Host("/etc/new/file")); err != nil || info.Mode() != 0o640 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if link, err := os.Readlink(tree.Host("/overlaid/usr/bin/ctr")); err != nil || link != "kube" {
+		t.Errorf("what was a link is %q, %v", link, err)
+	}
+	if err := tree.Overlay(over+"/none", "/overlaid"); err == nil {
+		t.Error("a folder that is not there: no error")
+	}
+}
+
 func TestDigestSeesEveryChange(t *testing.T) {
 	seen := map[string]string{}
 	for name, change := range map[string]func(*Tree) error{
