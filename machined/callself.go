@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +18,9 @@ func (d *daemon) callSelf(ctx context.Context) error {
 	d.mu.Lock()
 	port := d.port
 	d.mu.Unlock()
+	if d.machineKey == nil || port == 0 {
+		return errors.New("it was not started")
+	}
 	c, err := client.New(client.Options{
 		Address: fmt.Sprintf("127.0.0.1:%d", port), Fingerprint: keys.Public(d.machineKey).Fingerprint(),
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/coracle-os/coracle/machined/config/strict"
 	"github.com/coracle-os/coracle/machined/state"
 	"github.com/coracle-os/coracle/machined/storage"
+	"github.com/coracle-os/coracle/machined/update"
 )
 
 const (
@@ -41,6 +42,7 @@ func (d *daemon) sources() config.Sources {
 	}
 	if d.dataReady {
 		s.Data = config.Path
+		s.Kept = update.KeptConfig(updateDir, d.release.Version)
 	}
 	if d.boot.Boot != "" {
 		s.Boot = func(writable bool, f func(dir string) error) error { return storage.WithBoot(d.boot, writable, f) }

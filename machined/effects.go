@@ -14,7 +14,7 @@ var effects = []effect.Effect[*daemon]{
 	{Name: "watchdog", Fields: []string{"machine.watchdog"}, Run: (*daemon).configureWatchdog},
 	{Name: "upgrades", Fields: []string{"machine.upgrade"}, Run: (*daemon).takeUpgradeConfig},
 	{Name: "Kubernetes", Fields: []string{
-		"machine.role", "machine.name", "machine.labels", "machine.taints", "machine.registries", "machine.network.proxy", "cluster",
+		"machine.role", "machine.name", "machine.api.port", "machine.labels", "machine.taints", "machine.registries", "machine.network.proxy", "cluster",
 	}, Run: (*daemon).startKube},
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/config/types"
 	"github.com/coracle-os/coracle/machined/host"
+	"github.com/coracle-os/coracle/machined/keys"
 	"github.com/coracle-os/coracle/machined/network"
 	"github.com/coracle-os/coracle/machined/services"
 	"github.com/coracle-os/coracle/machined/state"
@@ -134,8 +135,16 @@ func (d *daemon) runKube(n *node) error {
 		d.log.Info("how much memory there is", "error", err)
 	}
 	return d.kube.Want(services.Settings(n.config, services.Node{
-		Name: name, IP: n.ip, IPv6: n.ipv6, MediaImages: d.imagesOnMedia(), MemoryBytes: int64(memory),
+		Name: name, IP: n.ip, IPv6: n.ipv6, Fingerprint: d.fingerprint(), MediaImages: d.imagesOnMedia(), MemoryBytes: int64(memory),
 	}))
+}
+
+// fingerprint is that of the machine's key; empty: it has none.
+func (d *daemon) fingerprint() string {
+	if d.machineKey == nil {
+		return ""
+	}
+	return keys.Public(d.machineKey).Fingerprint()
 }
 
 // setDummy gives the dummy interface address ip, or takes the interface away.

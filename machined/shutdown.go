@@ -15,7 +15,8 @@ func (d *daemon) shutDown() {
 	})
 	d.log.Warn("the machine goes down: pods are stopped first")
 	d.kube.Shutdown()
-	if err := d.updater.BeforeRestart(); err != nil {
+	m, _ := d.store.Get()
+	if err := d.updater.BeforeRestart(m.ShuttingDown); err != nil {
 		d.log.Error("upgrade", "error", err)
 	}
 }

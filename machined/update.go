@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/coracle-os/coracle/init/handover"
 	kube "github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/config/types"
+	"github.com/coracle-os/coracle/machined/events"
 	"github.com/coracle-os/coracle/machined/host"
 	"github.com/coracle-os/coracle/machined/inspect"
 	"github.com/coracle-os/coracle/machined/keys"
@@ -33,7 +35,18 @@ func newUpdater(d *daemon) *update.Updater {
 		Trusted:     d.trustedKeys,
 		Settings: func() update.Settings {
 			c, _ := d.current()
-			return update.Settings{Deadline: time.Duration(c.Machine.Upgrade.Deadline), Confirm: time.Duration(c.Machine.Upgrade.Confirm)}
+			return update.Settings{Deadline: time.Duration(c.Machine.Upgrade.Deadline), Confirm: time.Duration(c.Machine.Upgrade.Confirm), Drain: time.Duration(c.Machine.Upgrade.Drain)}
+		},
+		Config: func() []byte {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return d.text
+		},
+		Drain: d.drain,
+		Uncordon: func() {
+			if err := d.kubeStatus.Uncordon(d.ctx); err != nil {
+				d.log.Error("upgrade", "error", err)
+			}
 		},
 		NodeReady: func() bool {
 			m, _ := d.store.Get()
@@ -48,6 +61,24 @@ func newUpdater(d *daemon) *update.Updater {
 			return nil
 		},
 	}
+}
+
+// drain has the pods leave that have another node to go to.
+func (d *daemon) drain(ctx context.Context, most time.Duration) error {
+	if m, _ := d.store.Get(); m.Kube.PID == 0 {
+		return nil
+	}
+	drained, err := d.kubeStatus.Drain(ctx, most)
+	if err != nil {
+		return err
+	}
+	if !drained.Nowhere {
+		d.log.Warn(fmt.Sprintf("%d pods have left the node", len(drained.Evicted)))
+	}
+	for _, stayed := range drained.Stayed {
+		d.log.Warn("a pod stays until the machine goes down", "pod", stayed.Pod, "because", stayed.Reason)
+	}
+	return nil
 }
 
 // bootEnvironment is the boot loader's state on BOOT.
@@ -89,10 +120,27 @@ func (d *daemon) recoverUpdate(ctx context.Context) error {
 	}
 	ended, err := d.updater.Recover(ctx, up)
 	if ended != nil {
-		d.log.Warn(sentence(*ended))
+		d.ended(*ended)
 	}
 	d.showUpdate()
+	if errors.Is(err, update.ErrGivenUp) {
+		<-d.ctx.Done() // kube comes after this, and must not touch its datastore
+		return err
+	}
+	if until, _ := d.updater.Brief(); d.boot.Trial && until.IsZero() && err == nil {
+		return d.tellInit(control.Confirmed) // machined may have ended before it came to say so
+	}
 	return err
+}
+
+// ended says how an upgrade ended.
+func (d *daemon) ended(o update.Outcome) {
+	d.log.Warn(sentence(o))
+	severity := state.Info
+	if o.Result == update.ResultRolledBack {
+		severity = state.Warning
+	}
+	d.api.Backend.Events.Add(events.Event{Kind: events.Upgrade, Severity: severity, Message: sentence(o)})
 }
 
 // sentence says how an upgrade ended.
@@ -122,7 +170,7 @@ func (d *daemon) showUpdate() {
 // watchTrial judges the version that is on trial.
 func (d *daemon) watchTrial() {
 	err := d.updater.Watch(d.ctx, d.healthProblems, func(o *update.Outcome) {
-		d.log.Warn(sentence(*o))
+		d.ended(*o)
 		if err := d.tellInit(control.Confirmed); err != nil {
 			d.log.Error("trial", "error", err)
 		}

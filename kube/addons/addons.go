@@ -35,6 +35,7 @@ const (
 // Config says which add-ons there are, and what they need to know.
 type Config struct {
 	CoreDNS       control.CoreDNS
+	Fleet         control.Fleet
 	ClusterDNS    string // address of the Service kube-dns: 10.43.0.10
 	ClusterDomain string // cluster.local
 	ResolvConf    string // the machine's; /etc/resolv.conf if empty
@@ -159,7 +160,7 @@ func (c cluster) find(ctx context.Context) (map[key]string, error) {
 var deleteNow = metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationBackground)}
 
 // apply replaces an object when the API refuses to change it: the cluster IP of a Service and the selector of a
-// Deployment cannot be changed, but add-ons keep no state in them.
+// Deployment cannot be changed, but add-ons keep no state in them. A definition of resources is never replaced: they would be gone.
 func (c cluster) apply(ctx context.Context, o *unstructured.Unstructured) error {
 	k, err := kindOf(o)
 	if err != nil {
@@ -168,7 +169,7 @@ func (c cluster) apply(ctx context.Context, o *unstructured.Unstructured) error 
 	resource := c.resource(k, o.GetNamespace())
 	options := metav1.ApplyOptions{FieldManager: fieldManager, Force: true}
 	_, err = resource.Apply(ctx, o.GetName(), o, options)
-	if !apierrors.IsInvalid(err) {
+	if !apierrors.IsInvalid(err) || k == definitions {
 		return err
 	}
 	if deleted := resource.Delete(ctx, o.GetName(), deleteNow); deleted != nil {

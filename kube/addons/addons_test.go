@@ -106,6 +106,8 @@ func TestRun(t *testing.T) {
 	}
 	dns := control.CoreDNS{Enabled: true, CacheSeconds: 30}
 	on := Config{CoreDNS: dns, ClusterDNS: "10.43.0.10"}
+	fleet := on
+	fleet.Fleet.Enabled = true
 	own := on
 	own.CoreDNS.Upstream = []string{"192.0.2.53"}
 	all := "apply serviceaccounts, apply clusterroles, apply clusterrolebindings, apply configmaps, apply services, apply deployments"
@@ -125,6 +127,8 @@ func TestRun(t *testing.T) {
 			"delete clusterrolebindings, delete clusterroles, delete serviceaccounts"},
 		{"still off", nil, Config{}, ""},
 		{"on again", nil, on, all},
+		{"fleet", nil, fleet, "apply customresourcedefinitions"},
+		{"without it", nil, on, "delete customresourcedefinitions"},
 	} {
 		if step.before != nil {
 			step.before()

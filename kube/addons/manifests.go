@@ -26,6 +26,7 @@ var addons = []struct {
 	enabled func(Config) bool
 }{
 	{"coredns", func(c Config) bool { return c.CoreDNS.Enabled }},
+	{"fleet", func(c Config) bool { return c.Fleet.Enabled }},
 }
 
 // kind of the objects that add-ons consist of, in the order in which they are applied: what others refer to is first.
@@ -36,7 +37,13 @@ type kind struct {
 	namespaced bool
 }
 
+// definitions are the kind of custom resource definitions. With one, all objects of what it defines are gone.
+var definitions = kind{
+	schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}, "customresourcedefinitions", false,
+}
+
 var kinds = []kind{
+	definitions,
 	{schema.GroupVersionKind{Version: "v1", Kind: "ServiceAccount"}, "serviceaccounts", true},
 	{schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"}, "clusterroles", false},
 	{schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRoleBinding"}, "clusterrolebindings", false},

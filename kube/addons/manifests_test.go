@@ -10,6 +10,7 @@ import (
 
 	"github.com/coredns/caddy/caddyfile"
 	appsv1 "k8s.io/api/apps/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -22,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite testdata")
 
 func testValues(resolvers ...string) values {
 	return values{
-		Config:    Config{CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local"},
+		Config:    Config{CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, Fleet: control.Fleet{Enabled: true}, ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local"},
 		Image:     "coracle.local/coredns:v1.15.0",
 		Resolvers: resolvers,
 	}
@@ -40,7 +41,13 @@ func mustRender(t *testing.T, v values) []*unstructured.Unstructured {
 // Every add-on, turned on, consists of objects that the API knows, without a misspelt field, of kinds that are found
 // again for removal.
 func TestManifestsAreStrictlyValid(t *testing.T) {
-	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	known := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, apiextensions.AddToScheme} {
+		if err := add(known); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decoder := serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer()
 	objects := mustRender(t, testValues("192.0.2.1"))
 	names := make(map[string]bool)
 	for _, o := range objects {

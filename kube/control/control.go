@@ -8,7 +8,7 @@ const (
 	RunDir       = "/run/coracle/kube"       // settings, socket, PID file; tmpfs
 	StateDir     = "/var/lib/coracle/kube"   // PKI, datastore, manifests that were fetched
 	SettingsPath = RunDir + "/settings.json" // mode 0600
-	SocketPath   = RunDir + "/control.sock"  // HTTP: GET /status, /healthz, /kubeconfig, /debug/pprof/
+	SocketPath   = RunDir + "/control.sock"  // HTTP: GET /status, /healthz, /kubeconfig, /debug/pprof/; POST and DELETE /drain
 	PIDPath      = RunDir + "/pid"           // decimal PID of the running kube
 )
 
@@ -26,6 +26,8 @@ type Settings struct {
 	Datastore       Datastore         `json:"datastore"`             //
 	Flannel         Flannel           `json:"flannel"`               //
 	CoreDNS         CoreDNS           `json:"coreDNS"`               //
+	Fleet           Fleet             `json:"fleet,omitzero"`        //
+	MachineAPI      MachineAPI        `json:"machineAPI,omitzero"`   // of this machine
 	NodeLabels      map[string]string `json:"nodeLabels,omitempty"`  //
 	NodeTaints      []string          `json:"nodeTaints,omitempty"`  // key=value:Effect
 	ImageDirs       []string          `json:"imageDirs"`             // folders of *.tar OCI images to import when absent
@@ -59,6 +61,17 @@ type CoreDNS struct {
 	Hosts        map[string][]string `json:"hosts,omitempty"`        // name → addresses
 	Domains      map[string][]string `json:"domains,omitempty"`      // domain → name servers
 	ServerBlocks string              `json:"serverBlocks,omitempty"` // of a Corefile, checked
+}
+
+// Fleet is the controller that upgrades machines, as Upgrade resources ask for it.
+type Fleet struct {
+	Enabled bool `json:"enabled"`
+}
+
+// MachineAPI is how others reach the machine API of the machine, at the node's address. Zero: they are not told.
+type MachineAPI struct {
+	Port        int    `json:"port"`
+	Fingerprint string `json:"fingerprint"` // of the machine's key: SHA256:…
 }
 
 // Registries is where container images are pulled from.

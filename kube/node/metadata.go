@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/coracle-os/coracle/kube/control"
 )
 
 // annotationSet notes on a node which of its labels and taints the settings have set, so that one that is taken out of them goes
@@ -20,20 +22,21 @@ type setByConfig struct {
 }
 
 // metadataPatch is a JSON merge patch that makes a node have the labels and taints wanted, and no others that an earlier
-// config has set; nil: it is so already.
-func metadataPatch(node *corev1.Node, labels map[string]string, taints []corev1.Taint) ([]byte, error) {
+// config has set; and the annotations, of which an empty one is taken off. It takes back the cordon of a drain. nil: it is so
+// already.
+func metadataPatch(node *corev1.Node, labels map[string]string, taints []corev1.Taint, annotations map[string]string) ([]byte, error) {
 	var before setByConfig
 	if text, found := node.Annotations[annotationSet]; found {
 		if err := json.Unmarshal([]byte(text), &before); err != nil {
 			before = setByConfig{} // somebody has edited it: what it had said stays on the node
 		}
 	}
-	meta, patch := map[string]any{}, map[string]any{}
+	meta, spec, notes := map[string]any{}, map[string]any{}, map[string]any{}
 	if change := labelChange(node.Labels, labels, before.Labels); len(change) > 0 {
 		meta["labels"] = change
 	}
 	if list := taintsOf(node.Spec.Taints, taints, before.Taints); !slices.EqualFunc(list, node.Spec.Taints, sameTaint) {
-		patch["spec"] = map[string]any{"taints": list}
+		spec["taints"] = list
 		// A list is replaced as a whole, and controllers add taints to it: it must be the one that was looked at.
 		meta["resourceVersion"] = node.ResourceVersion
 	}
@@ -46,12 +49,29 @@ func metadataPatch(node *corev1.Node, labels map[string]string, taints []corev1.
 		return nil, fmt.Errorf("annotation %s: %w", annotationSet, err)
 	}
 	if node.Annotations[annotationSet] != string(text) {
-		meta["annotations"] = map[string]string{annotationSet: string(text)}
+		notes[annotationSet] = string(text)
+	}
+	for key, value := range annotations {
+		switch old, found := node.Annotations[key]; {
+		case value == "" && found:
+			notes[key] = nil
+		case old != value:
+			notes[key] = value
+		}
+	}
+	if _, found := node.Annotations[control.AnnotationCordoned]; found {
+		notes[control.AnnotationCordoned], spec["unschedulable"] = nil, nil
+	}
+	if len(notes) > 0 {
+		meta["annotations"] = notes
 	}
 	if len(meta) == 0 {
 		return nil, nil
 	}
-	patch["metadata"] = meta
+	patch := map[string]any{"metadata": meta}
+	if len(spec) > 0 {
+		patch["spec"] = spec
+	}
 	return json.Marshal(patch)
 }
 

@@ -2,10 +2,13 @@ package node
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/coracle-os/coracle/kube/control"
 )
 
 func TestMetadataPatch(t *testing.T) {
@@ -19,6 +22,8 @@ func TestMetadataPatch(t *testing.T) {
 		taints []corev1.Taint
 		want   map[string]string
 		wanted []corev1.Taint
+		has    map[string]string // further annotations
+		notes  map[string]string // that it is to have
 		patch  string
 	}{
 		"registered with all of it": {
@@ -65,13 +70,34 @@ func TestMetadataPatch(t *testing.T) {
 			labels: map[string]string{"old": "1"}, set: `{"labels":`, want: none,
 			patch: `{"metadata":{"annotations":{"coracle.dev/set-by-config":"{}"}}}`,
 		},
+		"where the machine API is": {
+			set: `{}`, notes: map[string]string{"port": "50000"},
+			patch: `{"metadata":{"annotations":{"port":"50000"}}}`,
+		},
+		"it is there already": {
+			set: `{}`, has: map[string]string{"port": "50000"}, notes: map[string]string{"port": "50000", "key": ""},
+		},
+		"it is no longer known": {
+			set: `{}`, has: map[string]string{"port": "50000"}, notes: map[string]string{"port": "", "key": ""},
+			patch: `{"metadata":{"annotations":{"port":null}}}`,
+		},
+		"cordoned for a drain": {
+			set: `{}`, has: map[string]string{"coracle.dev/cordoned-by": "machine"},
+			patch: `{"metadata":{"annotations":{"coracle.dev/cordoned-by":null}},"spec":{"unschedulable":null}}`,
+		},
+		"cordoned for a drain, and a new taint": {
+			set: `{"taints":["edge:NoSchedule"]}`, has: map[string]string{"coracle.dev/cordoned-by": "machine"}, wanted: []corev1.Taint{taint("edge", "", "NoSchedule")},
+			patch: `{"metadata":{"annotations":{"coracle.dev/cordoned-by":null},"resourceVersion":"7"},` +
+				`"spec":{"taints":[{"effect":"NoSchedule","key":"edge"}],"unschedulable":null}}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "7", Labels: tc.labels}, Spec: corev1.NodeSpec{Taints: tc.taints}}
 			if tc.set != "" {
 				node.Annotations = map[string]string{annotationSet: tc.set}
+				maps.Copy(node.Annotations, tc.has)
 			}
-			patch, err := metadataPatch(node, tc.want, tc.wanted)
+			patch, err := metadataPatch(node, tc.want, tc.wanted, tc.notes)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,4 +120,21 @@ func sorted(t *testing.T, text []byte) string {
 	}
 	out, _ := json.Marshal(v)
 	return string(out)
+}
+
+func TestMachineAPI(t *testing.T) {
+	for name, tc := range map[string]struct {
+		api       control.MachineAPI
+		port, key string
+	}{
+		"known":          {control.MachineAPI{Port: 50001, Fingerprint: "SHA256:abc"}, "50001", "SHA256:abc"},
+		"not told":       {control.MachineAPI{}, "", ""},
+		"without a key":  {control.MachineAPI{Port: 50001}, "", ""},
+		"without a port": {control.MachineAPI{Fingerprint: "SHA256:abc"}, "", ""},
+	} {
+		notes := machineAPI(tc.api)
+		if len(notes) != 2 || notes[control.AnnotationAPIPort] != tc.port || notes[control.AnnotationFingerprint] != tc.key {
+			t.Errorf("%s: %v", name, notes)
+		}
+	}
 }

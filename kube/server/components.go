@@ -67,7 +67,7 @@ func (s *Server) Components() []component.Component {
 		}
 		list = append(list, c)
 	}
-	return append(list,
+	list = append(list,
 		component.Component{Name: "node-labels", After: []string{"kube-apiserver"}, Run: s.labelNode, OneShot: true, Optional: true},
 		component.Component{Name: "pod-cidr", Run: s.assignPodCIDR, OneShot: true, Optional: true},
 		component.Component{Name: "kube-proxy", After: []string{"kube-apiserver"}, Run: s.runProxy},
@@ -81,6 +81,7 @@ func (s *Server) Components() []component.Component {
 		s.manifests("addons"),
 		component.Component{Name: kubeletName, After: []string{"small-images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady, Live: node.KubeletReady},
 	)
+	return append(list, s.fleet("addons")...)
 }
 
 // apiReady opens the gate as soon as the apiserver serves at all, and is ready when it says so of itself: the roles and
@@ -186,7 +187,7 @@ func (s *Server) runFlannel(ready func()) func(context.Context) error {
 func (s *Server) runAddons(ready func()) func(context.Context) error {
 	return func(ctx context.Context) error {
 		return addons.Run(ctx, s.client, addons.Config{
-			CoreDNS: s.settings.CoreDNS, ClusterDNS: s.settings.ClusterDNS, ClusterDomain: s.settings.ClusterDomain, Ready: ready,
+			CoreDNS: s.settings.CoreDNS, Fleet: s.settings.Fleet, ClusterDNS: s.settings.ClusterDNS, ClusterDomain: s.settings.ClusterDomain, Ready: ready,
 		})
 	}
 }

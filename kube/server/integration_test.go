@@ -31,6 +31,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	_ "modernc.org/sqlite"
 
+	"github.com/coracle-os/coracle/kube/component"
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/exit"
 	"github.com/coracle-os/coracle/kube/node"
@@ -70,7 +71,13 @@ func runChild(dir string) {
 	if err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
-	if err := s.Run(context.Background(), append(s.ControlPlane(), s.manifests("kube-apiserver")), asked); err != nil {
+	components := append(s.ControlPlane(), s.manifests("kube-apiserver"))
+	if settings.Fleet.Enabled {
+		var applied latch
+		components = append(components, component.Component{Name: "addons", After: []string{"kube-apiserver"}, Run: s.runAddons(applied.set), Ready: applied.ready})
+		components = append(components, s.fleet("addons")...)
+	}
+	if err := s.Run(context.Background(), components, asked); err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
 	os.Exit(exit.Asked)

@@ -174,7 +174,7 @@ func (s *Server) startControl(ctx context.Context, components []component.Compon
 		Socket: s.paths.controlSocket(), Version: version.Get().GitVersion, Kubeconfig: s.pki.AdminKubeconfig(), Recorder: s.recorder,
 	}
 	if slices.ContainsFunc(components, func(c component.Component) bool { return c.Name == kubeletName }) {
-		server.Cluster = s.cluster
+		server.Cluster, server.Drainer = s.cluster, s
 	}
 	return server.Start(ctx)
 }

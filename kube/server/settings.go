@@ -110,6 +110,9 @@ func validate(s control.Settings) error {
 		oneOf("datastore.ephemeral", kind, ephemeralKinds)
 	}
 	oneOf("flannel.backend", s.Flannel.Backend, backends)
+	if a := s.MachineAPI; a != (control.MachineAPI{}) && (a.Port < 1 || a.Port > 65535 || a.Fingerprint == "") {
+		report("machineAPI", "port %d and fingerprint %q are not both good", a.Port, a.Fingerprint)
+	}
 	if _, _, err := taints.ParseTaints(s.NodeTaints); err != nil {
 		report("nodeTaints", "%v", err)
 	}

@@ -51,10 +51,12 @@ func TestParseSettings(t *testing.T) {
 		"ephemeral": {func(f map[string]any) {
 			f["datastore"] = map[string]any{"kind": "sqlite", "ephemeral": []string{"pods"}}
 		}, "datastore.ephemeral"},
-		"flannel":            {func(f map[string]any) { f["flannel"] = map[string]any{"backend": "carrier-pigeon"} }, "flannel.backend"},
-		"taint":              {func(f map[string]any) { f["nodeTaints"] = []string{"a=b:Maybe"} }, "nodeTaints"},
-		"label":              {func(f map[string]any) { f["nodeLabels"] = map[string]string{"a b": "c"} }, "nodeLabels"},
-		"two things at once": {func(f map[string]any) { f["role"] = "x"; f["apiPort"] = -1 }, "apiPort"},
+		"machine API":               {func(f map[string]any) { f["machineAPI"] = map[string]any{"port": 50000, "fingerprint": "SHA256:abc"} }, ""},
+		"machine API without a key": {func(f map[string]any) { f["machineAPI"] = map[string]any{"port": 50000} }, "machineAPI"},
+		"flannel":                   {func(f map[string]any) { f["flannel"] = map[string]any{"backend": "carrier-pigeon"} }, "flannel.backend"},
+		"taint":                     {func(f map[string]any) { f["nodeTaints"] = []string{"a=b:Maybe"} }, "nodeTaints"},
+		"label":                     {func(f map[string]any) { f["nodeLabels"] = map[string]string{"a b": "c"} }, "nodeLabels"},
+		"two things at once":        {func(f map[string]any) { f["role"] = "x"; f["apiPort"] = -1 }, "apiPort"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fields := map[string]any{}

@@ -24,6 +24,7 @@ type Server struct {
 	Kubeconfig string // path of the operator's
 	Recorder   *Recorder
 	Cluster    *Cluster // nil: a control plane without a node
+	Drainer    Drainer  // nil: likewise
 }
 
 // Start listens, and serves until ctx is cancelled.
@@ -52,6 +53,8 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /status", s.serveStatus)
 	mux.HandleFunc("GET /healthz", s.serveHealth)
 	mux.HandleFunc("GET /kubeconfig", s.serveKubeconfig)
+	mux.HandleFunc("POST /drain", s.serveDrain)
+	mux.HandleFunc("DELETE /drain", s.serveUncordon)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)

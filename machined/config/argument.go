@@ -30,6 +30,7 @@ func (r Remote) String() string { return ShownURL(r.url) }
 
 // argument looks at the kernel argument. A config on a server is left to be fetched.
 func (s Sources) argument(f *Found) string {
+	s.keptOne(f)
 	if taken := f.taken(); taken != "" {
 		return taken
 	}

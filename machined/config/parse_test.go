@@ -78,8 +78,8 @@ func TestValidate(t *testing.T) {
 		"module":                    {machine("  modules: [wireguard, wireguard, a.ko]"), "m:5: machine.modules[1]: wireguard is in the list already\nm:5: machine.modules[2]: \"a.ko\" is not a kernel module's name such as wireguard (without .ko)"},
 		"watchdog":                  {machine("  watchdog: {timeout: 1s}"), "m:5: machine.watchdog.timeout: 1s is not between 10s and 1h; 0s turns the watchdog off"},
 		"upgrade": {
-			machine("  upgrade: {deadline: 1m, confirm: 2m, source: 'ftp://x', window: {days: [sunday], start: noon, duration: 1m}, keys: [{}]}"),
-			"m:5: machine.upgrade.deadline: 1m0s is not between 2m0s and 1h0m0s\nm:5: machine.upgrade.confirm: 2m0s is not less than machine.upgrade.deadline (1m0s)\n" +
+			machine("  upgrade: {deadline: 1m, confirm: 2m, drain: 31m, source: 'ftp://x', window: {days: [sunday], start: noon, duration: 1m}, keys: [{}]}"),
+			"m:5: machine.upgrade.deadline: 1m0s is not between 2m0s and 1h0m0s\nm:5: machine.upgrade.confirm: 2m0s is not less than machine.upgrade.deadline (1m0s)\nm:5: machine.upgrade.drain: 31m0s is not between 0s and 30m0s\n" +
 				"m:5: machine.upgrade.source: \"ftp://x\" is not an address such as https://releases.example.com/coracle-latest-amd64.slot or oci://registry.example.com/coracle:stable\n" +
 				"m:5: machine.upgrade.window.duration: 1m0s is not between 10m0s and 24h0m0s\nm:5: machine.upgrade.window.days[0]: \"sunday\" is not one of sun, mon, tue, wed, thu, fri, sat\n" +
 				"m:5: machine.upgrade.window.start: \"noon\" is not hours and minutes such as 02:00\nm:5: machine.upgrade.keys[0].name: is missing; write whose key it is\n" +

@@ -33,6 +33,7 @@ const (
 // Sources are the places where a config may be.
 type Sources struct {
 	Data string // path on DATA; empty when DATA is not mounted
+	Kept string // path of the config as this version of Coracle had it last; empty: none
 	// Boot mounts BOOT, calls f with the folder, and unmounts it. Nil when there is no BOOT.
 	Boot     func(writable bool, f func(dir string) error) error
 	Media    string // folder where a volume labelled CORACLE is mounted; empty when none is attached
@@ -45,6 +46,7 @@ type Sources struct {
 // The names of the sources, for a person.
 const (
 	fromData     = "DATA"
+	fromKept     = "DATA, kept for this version of Coracle"
 	fromBoot     = BootName + " on the BOOT partition"
 	fromMedia    = MediaName + " on the volume CORACLE"
 	fromArgument = "kernel argument " + Argument
@@ -81,6 +83,8 @@ type Found struct {
 	Notices []string // what a person should know, without being a problem
 	Problem error    // why a config that is there is not in force
 	Hint    string   // what to do about it
+
+	badData bool // the one on DATA is not valid
 }
 
 // notThere is why most sources are not used.
@@ -171,10 +175,27 @@ func (s Sources) data(f *Found) string {
 	}
 	c, err := s.parse(s.Data, text)
 	if err != nil {
+		f.badData = true
 		return f.refuse(err, hint)
 	}
 	f.use(&c, text, fromData)
 	return ""
+}
+
+// keptOne uses the config that this version of Coracle had when a later one took over, unless somebody has attached another:
+// the machine was gone back, and the one on DATA has what only the later version knows. It stays there, and why it
+// is not in force stays a problem.
+func (s Sources) keptOne(f *Found) {
+	if !f.badData || f.Config != nil {
+		return
+	}
+	text, err := os.ReadFile(s.Kept)
+	if err != nil {
+		return
+	}
+	if c, err := s.parse(s.Kept, text); err == nil {
+		f.Config, f.Text, f.From = &c, text, fromKept
+	}
 }
 
 // boot imports machine.yaml from BOOT, unless DATA has a config.

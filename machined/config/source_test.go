@@ -16,6 +16,7 @@ func TestFind(t *testing.T) {
 	const url = "https://example.com/{mac}.yaml"
 	for name, tc := range map[string]struct {
 		data, boot, media, url, image string
+		kept                          string // for this version of Coracle
 		domain                        string // of the config in force; empty: none
 		from, notice, problem         string
 		fetch                         string
@@ -23,31 +24,35 @@ func TestFind(t *testing.T) {
 		imported                      bool   // machine.yaml was renamed
 		sources                       string // used, or why not, in their order
 	}{
-		"nothing":               {sources: "not there | not there | not there | not given | not there"},
-		"DATA":                  {data: other, domain: "other.local", from: "DATA", dataAfter: other, sources: "used | not there | not asked: DATA has one | not asked: DATA has one | not asked: DATA has one"},
-		"BOOT":                  {boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true, sources: "not there | used | not asked: machine.yaml on the BOOT partition has one |"},
-		"DATA before BOOT":      {data: other, boot: smallest, domain: "other.local", from: "DATA", notice: "is ignored: this machine has a config on DATA", dataAfter: other, sources: "used | ignored: DATA has one |"},
-		"power cut in import":   {data: other, boot: other, domain: "other.local", from: "DATA", dataAfter: other, imported: true, sources: "used | imported before: DATA has it |"},
-		"bad on BOOT":           {boot: bad, problem: `BOOT/machine.yaml:3: machine.rolle: unknown field; did you mean "role"?`, sources: "not there | not valid: BOOT/machine.yaml:3: machine.rolle"},
-		"bad on BOOT, DATA":     {data: other, boot: bad, domain: "other.local", from: "DATA", notice: "is ignored", dataAfter: other},
-		"bad on DATA":           {data: bad, problem: `machine.yaml:3: machine.rolle: unknown field`, dataAfter: bad, sources: "not valid: "},
-		"bad on DATA, BOOT":     {data: bad, boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", notice: "is not used: ", dataAfter: other, imported: true},
-		"volume":                {media: other, domain: "other.local", from: "machine.yaml on the volume CORACLE", dataAfter: other, sources: "not there | not there | used | not asked: machine.yaml on the volume CORACLE has one |"},
-		"BOOT before a volume":  {boot: other, media: smallest, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true},
-		"bad volume":            {media: bad, problem: "CORACLE/machine.yaml:3: machine.rolle", sources: "not there | not there | not valid: CORACLE/machine.yaml:3:"},
-		"data URL":              {url: dataURL, domain: "cluster.local", from: "kernel argument coracle.config", dataAfter: smallest, sources: "not there | not there | not there | used | not asked: kernel argument coracle.config has one"},
-		"bad data URL":          {url: "data:,x", problem: "coracle.config:1: is \"x\", should be fields"},
-		"BOOT before argument":  {boot: other, url: dataURL, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true},
-		"volume, then argument": {media: other, url: url, domain: "other.local", from: "machine.yaml on the volume CORACLE", dataAfter: other},
-		"bad BOOT, then a URL":  {boot: bad, url: "https://example.com/m.yaml", problem: "machine.rolle", fetch: "https://example.com/m.yaml"},
-		"URL":                   {url: url, image: other, fetch: url, sources: "not there | not there | not there | is fetched as soon as the network allows | not asked: the one of the kernel argument"},
-		"URL, but DATA has one": {data: other, url: "http://example.com/m.yaml", domain: "other.local", from: "DATA", dataAfter: other},
-		"URL of another kind":   {url: "ftp://example.com", problem: "coracle.config is not an http:, https: or data: URL"},
-		"image":                 {image: other, domain: "other.local", from: "the image", sources: "not there | not there | not there | not given | used"},
-		"DATA before image":     {data: other, image: smallest, domain: "other.local", from: "DATA", dataAfter: other},
-		"bad on DATA, image":    {data: bad, image: other, domain: "other.local", from: "the image", problem: "machine.rolle", dataAfter: bad},
-		"bad URL, image":        {url: "x", image: other, domain: "other.local", from: "the image", problem: "coracle.config is not"},
-		"bad in the image":      {image: bad, problem: "image.yaml:3: machine.rolle"},
+		"nothing":                 {sources: "not there | not there | not there | not given | not there"},
+		"DATA":                    {data: other, domain: "other.local", from: "DATA", dataAfter: other, sources: "used | not there | not asked: DATA has one | not asked: DATA has one | not asked: DATA has one"},
+		"BOOT":                    {boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true, sources: "not there | used | not asked: machine.yaml on the BOOT partition has one |"},
+		"DATA before BOOT":        {data: other, boot: smallest, domain: "other.local", from: "DATA", notice: "is ignored: this machine has a config on DATA", dataAfter: other, sources: "used | ignored: DATA has one |"},
+		"power cut in import":     {data: other, boot: other, domain: "other.local", from: "DATA", dataAfter: other, imported: true, sources: "used | imported before: DATA has it |"},
+		"bad on BOOT":             {boot: bad, problem: `BOOT/machine.yaml:3: machine.rolle: unknown field; did you mean "role"?`, sources: "not there | not valid: BOOT/machine.yaml:3: machine.rolle"},
+		"bad on BOOT, DATA":       {data: other, boot: bad, domain: "other.local", from: "DATA", notice: "is ignored", dataAfter: other},
+		"bad on DATA":             {data: bad, problem: `machine.yaml:3: machine.rolle: unknown field`, dataAfter: bad, sources: "not valid: "},
+		"later than kept":         {data: other, kept: smallest, domain: "other.local", from: "DATA", dataAfter: other},
+		"bad on DATA, kept":       {data: bad, kept: other, url: url, image: smallest, domain: "other.local", from: "DATA, kept for this version of Coracle", problem: "machine.yaml:3: machine.rolle: unknown field", dataAfter: bad, sources: "not valid: "},
+		"bad on DATA, BOOT, kept": {data: bad, boot: other, kept: smallest, domain: "other.local", from: "machine.yaml on the BOOT partition", notice: "is not used: ", dataAfter: other, imported: true},
+		"bad on DATA, bad kept":   {data: bad, kept: bad, problem: "machine.rolle", dataAfter: bad},
+		"bad on DATA, BOOT":       {data: bad, boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", notice: "is not used: ", dataAfter: other, imported: true},
+		"volume":                  {media: other, domain: "other.local", from: "machine.yaml on the volume CORACLE", dataAfter: other, sources: "not there | not there | used | not asked: machine.yaml on the volume CORACLE has one |"},
+		"BOOT before a volume":    {boot: other, media: smallest, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true},
+		"bad volume":              {media: bad, problem: "CORACLE/machine.yaml:3: machine.rolle", sources: "not there | not there | not valid: CORACLE/machine.yaml:3:"},
+		"data URL":                {url: dataURL, domain: "cluster.local", from: "kernel argument coracle.config", dataAfter: smallest, sources: "not there | not there | not there | used | not asked: kernel argument coracle.config has one"},
+		"bad data URL":            {url: "data:,x", problem: "coracle.config:1: is \"x\", should be fields"},
+		"BOOT before argument":    {boot: other, url: dataURL, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true},
+		"volume, then argument":   {media: other, url: url, domain: "other.local", from: "machine.yaml on the volume CORACLE", dataAfter: other},
+		"bad BOOT, then a URL":    {boot: bad, url: "https://example.com/m.yaml", problem: "machine.rolle", fetch: "https://example.com/m.yaml"},
+		"URL":                     {url: url, image: other, fetch: url, sources: "not there | not there | not there | is fetched as soon as the network allows | not asked: the one of the kernel argument"},
+		"URL, but DATA has one":   {data: other, url: "http://example.com/m.yaml", domain: "other.local", from: "DATA", dataAfter: other},
+		"URL of another kind":     {url: "ftp://example.com", problem: "coracle.config is not an http:, https: or data: URL"},
+		"image":                   {image: other, domain: "other.local", from: "the image", sources: "not there | not there | not there | not given | used"},
+		"DATA before image":       {data: other, image: smallest, domain: "other.local", from: "DATA", dataAfter: other},
+		"bad on DATA, image":      {data: bad, image: other, domain: "other.local", from: "the image", problem: "machine.rolle", dataAfter: bad},
+		"bad URL, image":          {url: "x", image: other, domain: "other.local", from: "the image", problem: "coracle.config is not"},
+		"bad in the image":        {image: bad, problem: "image.yaml:3: machine.rolle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -56,7 +61,9 @@ func TestFind(t *testing.T) {
 			put(t, filepath.Join(boot, BootName), tc.boot)
 			put(t, filepath.Join(media, MediaName), tc.media)
 			put(t, image, tc.image)
-			s := Sources{Data: data, URL: tc.url, Media: media, Embedded: image, Boot: func(_ bool, f func(string) error) error { return f(boot) }}
+			kept := filepath.Join(dir, "kept.yaml")
+			put(t, kept, tc.kept)
+			s := Sources{Data: data, Kept: kept, URL: tc.url, Media: media, Embedded: image, Boot: func(_ bool, f func(string) error) error { return f(boot) }}
 
 			f := s.Find()
 			domain := ""

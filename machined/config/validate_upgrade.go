@@ -20,6 +20,7 @@ func checkUpgrade(k *checker) {
 	if u.Confirm >= u.Deadline {
 		k.fail("machine.upgrade.confirm", "%v is not less than machine.upgrade.deadline (%v)", u.Confirm, u.Deadline)
 	}
+	k.checkSpan("machine.upgrade.drain", time.Duration(u.Drain), 0, 30*time.Minute)
 	if u.Source != "" {
 		address, err := url.Parse(u.Source)
 		k.want(err == nil && slices.Contains([]string{"https", "http", "oci"}, address.Scheme) && address.Host != "", "machine.upgrade.source", u.Source,

@@ -56,6 +56,10 @@ func TestRender(t *testing.T) {
 		"a-very-long-message": func(m *state.Machine) {
 			m.Conditions = []state.Condition{{Severity: state.Error, Message: strings.Repeat("machine.yaml:7: machine.network.interfaces[0].dchp: unknown field\n", 30), Hint: "correct it"}}
 		},
+		"on-trial": func(m *state.Machine) { m.Upgrade.TrialUntil = now.Add(93 * time.Second) },
+		"rolled-back": func(m *state.Machine) {
+			m.Conditions = []state.Condition{{Severity: state.Warning, Message: "Rolled back version 0.2.0: it did not get healthy in time: kube is not healthy: the Kubernetes API is not ready.", Hint: "`coraclectl slots` has more; install another version, or force this one"}}
+		},
 		"shutting-down": func(m *state.Machine) { m.ShuttingDown, m.Kube.Phase = "reboot", state.Stopping },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,6 +56,9 @@ func Render(m state.Machine, now time.Time, colour bool) string {
 	s.field("API", api(m.API))
 	style, text := kubernetes(m)
 	s.styled(Columns, style, "Kubernetes", text)
+	if left := m.Upgrade.TrialUntil.Sub(now); !m.Upgrade.TrialUntil.IsZero() {
+		s.styled(Columns, warning, "Upgrade", fmt.Sprintf("version %s is on trial, %d s left", m.Version, max(0, int(left.Seconds()))))
+	}
 	s.field("Time", clock(m.Time, now))
 	s.field("DATA", disk(m.Data))
 	s.field("Memory", memory(m.Memory))

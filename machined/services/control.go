@@ -35,21 +35,29 @@ func NewControl(path string) Control {
 }
 
 func (c Control) get(ctx context.Context, what string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://kube/"+what, nil)
+	body, err := do(ctx, c.http, http.MethodGet, what)
+	if err != nil {
+		return nil, fmt.Errorf("ask kube for its %s: %w", what, err)
+	}
+	return body, nil
+}
+
+func do(ctx context.Context, client *http.Client, method, what string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://kube/"+what, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("ask kube for its %s: %w", what, err)
+		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("ask kube for its %s: %w", what, err)
+		return nil, err
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask kube for its %s: %s: %.200s", what, resp.Status, body)
+	if resp.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("%s: %.200s", resp.Status, body)
 	}
 	return body, nil
 }
@@ -69,3 +77,30 @@ func (c Control) Status(ctx context.Context) (*control.Status, error) {
 
 // Kubeconfig of the operator, YAML.
 func (c Control) Kubeconfig(ctx context.Context) ([]byte, error) { return c.get(ctx, "kubeconfig") }
+
+// drainAnswer is how much longer than its deadline a drain may take to answer.
+const drainAnswer = 30 * time.Second
+
+// Drain cordons the node and evicts its pods until the deadline, if there are other nodes that take pods. Kubernetes takes the
+// cordon back at its next start.
+func (c Control) Drain(ctx context.Context, deadline time.Duration) (control.Drained, error) {
+	var d control.Drained
+	client := *c.http
+	client.Timeout = deadline + drainAnswer
+	body, err := do(ctx, &client, http.MethodPost, "drain?deadline="+deadline.String())
+	if err != nil {
+		return d, fmt.Errorf("drain the node: %w", err)
+	}
+	if err := json.Unmarshal(body, &d); err != nil {
+		return d, fmt.Errorf("what came of draining the node: %w", err)
+	}
+	return d, nil
+}
+
+// Uncordon takes back the cordon of a drain after which the machine does not go down.
+func (c Control) Uncordon(ctx context.Context) error {
+	if _, err := do(ctx, c.http, http.MethodDelete, "drain"); err != nil {
+		return fmt.Errorf("take pods on the node again: %w", err)
+	}
+	return nil
+}

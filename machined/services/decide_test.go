@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, field := range []string{"registries", "proxy", "extraArgs", "manifests"} { // kube does nothing for what is not there
+	for _, field := range []string{"registries", "proxy", "extraArgs", "manifests", "fleet", "machineAPI"} { // kube does nothing for what is not there
 		if strings.Contains(string(text), field) {
 			t.Errorf("%s is in the settings though the config has none: %s", field, text)
 		}
@@ -53,16 +53,17 @@ cluster:
   kubelet: {extraArgs: {max-pods: 40}}
   manifests:
   - {name: a, url: "https://example.com/a.yaml", sha256: 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03}
-  addons: {coredns: {replicas: 2, upstream: [192.0.2.1], cacheSeconds: 0, hosts: {a.example: [192.0.2.9]}, domains: {b.example: [192.0.2.53]}, serverBlocks: "c.example {\n errors\n}"}}
+  addons: {fleet: {enabled: true}, coredns: {replicas: 2, upstream: [192.0.2.1], cacheSeconds: 0, hosts: {a.example: [192.0.2.9]}, domains: {b.example: [192.0.2.53]}, serverBlocks: "c.example {\n errors\n}"}}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := Settings(c, Node{Name: "pi", IP: netip.MustParseAddr("192.0.2.7"), IPv6: netip.MustParseAddr("2001:db8::7")})
+	got := Settings(c, Node{Name: "pi", IP: netip.MustParseAddr("192.0.2.7"), IPv6: netip.MustParseAddr("2001:db8::7"), Fingerprint: "SHA256:abc"})
 	want := control.Settings{
 		Role: "server", NodeName: "pi", NodeIPs: []string{"192.0.2.7", "2001:db8::7"}, APIPort: 6443,
 		PodCIDR: "10.42.0.0/16,fd42::/56", ServiceCIDR: "10.43.0.0/16,fd43::/112", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
 		Datastore: control.Datastore{Kind: "sqlite", Ephemeral: []string{"leases", "events"}}, Flannel: control.Flannel{Backend: "vxlan"},
+		Fleet: control.Fleet{Enabled: true}, MachineAPI: control.MachineAPI{Port: 50000, Fingerprint: "SHA256:abc"},
 		ImageDirs: []string{imageDir}, ShutdownSeconds: shutdownSeconds,
 		CoreDNS: control.CoreDNS{
 			Enabled: true, Replicas: 2, Upstream: []string{"192.0.2.1"}, Hosts: map[string][]string{"a.example": {"192.0.2.9"}},

@@ -22,6 +22,7 @@ type Node struct {
 	Name        string
 	IP          netip.Addr
 	IPv6        netip.Addr // beside an IPv4 address, in a cluster of both families; not valid: none
+	Fingerprint string     // of the machine's key; empty: it has none yet
 	MediaImages string     // folder of images on the attached volume; empty: none
 	MemoryBytes int64
 }
@@ -44,6 +45,7 @@ func Settings(c types.MachineConfig, n Node) control.Settings {
 		},
 		Flannel:         control.Flannel{Backend: c.Cluster.Flannel.Backend},
 		CoreDNS:         coreDNS(c.Cluster.Addons.CoreDNS),
+		Fleet:           control.Fleet(c.Cluster.Addons.Fleet),
 		NodeLabels:      c.Machine.Labels,
 		NodeTaints:      c.Machine.Taints,
 		ImageDirs:       []string{imageDir},
@@ -53,6 +55,9 @@ func Settings(c types.MachineConfig, n Node) control.Settings {
 		Manifests:       manifests(c.Cluster.Manifests),
 		ShutdownSeconds: shutdownSeconds,
 		MemoryBytes:     n.MemoryBytes,
+	}
+	if n.Fingerprint != "" {
+		s.MachineAPI = control.MachineAPI{Port: c.Machine.API.Port, Fingerprint: n.Fingerprint}
 	}
 	if n.IPv6.IsValid() {
 		s.NodeIPs = append(s.NodeIPs, n.IPv6.String())

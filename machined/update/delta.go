@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -25,13 +26,14 @@ type delta struct {
 	local  map[chunks.Hash]place
 	slot   io.ReaderAt
 	zstd   *zstd.Decoder
-	saved  uint64 // bytes of the packed image that were not fetched
-	next   int    // chunk
-	offset int64  // of its frame
+	saved  atomic.Uint64 // bytes of the packed image that were not fetched
+	next   int           // chunk
+	offset int64         // of its frame
 	run    *resumed
 	runEnd int // chunk at which the run of fetched frames ends
 	frame  []byte
 	chunk  []byte
+	block  block // for chunks that are here
 	left   []byte
 	close  func() error // of slot
 }
@@ -42,28 +44,37 @@ func newDelta(ctx context.Context, f *fetched, start int64, index chunks.Index, 
 	if err != nil {
 		return nil, err
 	}
-	d := &delta{ctx: ctx, from: f, start: start, index: index, slot: slot, zstd: z, local: map[chunks.Hash]place{}}
+	b, err := newBlock(chunks.Largest + 2*sector)
+	if err != nil {
+		return nil, err
+	}
+	d := &delta{ctx: ctx, from: f, start: start, index: index, slot: slot, zstd: z, local: map[chunks.Hash]place{}, block: b}
 	wanted := map[chunks.Hash]bool{}
 	for _, c := range index {
 		wanted[c.Hash] = true
 	}
-	section, err := newSectionReader(slot, size)
+	if err := d.lookAround(wanted, size); err != nil {
+		d.free()
+		return nil, fmt.Errorf("look for what the slot that runs has: %w", err)
+	}
+	return d, nil
+}
+
+// lookAround notes which of the chunks that are wanted are in the slot that runs.
+func (d *delta) lookAround(wanted map[chunks.Hash]bool, size int64) error {
+	section, err := newSectionReader(d.slot, size)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer section.Close()
 	at := int64(0)
-	err = chunks.Split(section, func(chunk []byte) error {
+	return chunks.Split(section, func(chunk []byte) error {
 		if h := chunks.Sum(chunk); wanted[h] {
 			d.local[h] = place{at, uint32(len(chunk))}
 		}
 		at += int64(len(chunk))
-		return ctx.Err()
+		return d.ctx.Err()
 	})
-	if err != nil {
-		return nil, fmt.Errorf("look for what the slot that runs has: %w", err)
-	}
-	return d, nil
 }
 
 func (d *delta) Read(p []byte) (int, error) {
@@ -84,8 +95,8 @@ func (d *delta) Read(p []byte) (int, error) {
 func (d *delta) advance() error {
 	c := d.index[d.next]
 	if d.next >= d.runEnd {
-		if ok, err := d.takeLocal(c); ok || err != nil {
-			return err
+		if d.takeLocal(c) {
+			return nil
 		}
 		d.startRun()
 	}
@@ -101,56 +112,63 @@ func (d *delta) advance() error {
 		return errDamaged
 	}
 	d.chunk = chunk
-	d.done(c)
+	d.done(c, chunk)
 	return nil
 }
 
-// takeLocal takes a chunk from the slot that runs, if it is there and still what it was.
-func (d *delta) takeLocal(c chunks.Chunk) (bool, error) {
+// takeLocal takes a chunk from the slot that runs, if it is there, can be read, and still is what it was.
+func (d *delta) takeLocal(c chunks.Chunk) bool {
 	p, ok := d.local[c.Hash]
-	if !ok || p.size != c.Size {
-		return false, nil
+	if !ok {
+		return false
 	}
 	first := p.at / sector * sector
 	last := (p.at + int64(p.size) + sector - 1) / sector * sector
-	b := make([]byte, last-first)
-	if _, err := d.slot.ReadAt(b, first); err != nil {
-		return false, fmt.Errorf("read the slot that runs: %w", err)
-	}
+	b := d.block[:last-first]
+	_, err := d.slot.ReadAt(b, first)
 	chunk := b[p.at-first:][:p.size]
-	if chunks.Sum(chunk) != c.Hash {
+	if err != nil || p.size != c.Size || chunks.Sum(chunk) != c.Hash {
 		delete(d.local, c.Hash)
-		return false, nil
+		return false
 	}
-	d.saved += uint64(c.Packed)
-	d.chunk = chunk
-	d.done(c)
-	return true, nil
+	d.saved.Add(uint64(c.Packed))
+	d.done(c, chunk)
+	return true
 }
 
-// startRun asks for all frames up to the next chunk that is here: in one request.
+// smallGap is how much of what is here is fetched rather than asking anew for what comes after it, in bytes.
+const smallGap = 16 << 10
+
+// startRun asks for all frames up to the next chunks that are here: in one request.
 func (d *delta) startRun() {
 	if d.run != nil {
 		d.run.Close()
 	}
-	length := int64(0)
-	for d.runEnd = d.next; d.runEnd < len(d.index); d.runEnd++ {
-		if _, ok := d.local[d.index[d.runEnd].Hash]; ok {
-			break
+	length, gap := int64(0), int64(0)
+	for i := d.next; i < len(d.index) && gap <= smallGap; i++ {
+		c := d.index[i]
+		gap += int64(c.Packed)
+		if _, ok := d.local[c.Hash]; !ok {
+			length, gap = length+gap, 0
+			d.runEnd = i + 1
 		}
-		length += int64(d.index[d.runEnd].Packed)
 	}
 	d.run = d.from.section(d.ctx, d.start+d.offset, length)
 }
 
-func (d *delta) done(c chunks.Chunk) {
-	d.left = d.chunk
+func (d *delta) done(c chunks.Chunk, chunk []byte) {
+	d.left = chunk
 	d.next++
 	d.offset += int64(c.Packed)
 }
 
-func (d *delta) Close() error {
+func (d *delta) free() {
 	d.zstd.Close()
+	d.block.free()
+}
+
+func (d *delta) Close() error {
+	d.free()
 	if d.run != nil {
 		d.run.Close()
 	}

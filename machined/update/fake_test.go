@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -44,20 +45,81 @@ type bench struct {
 	env      grubenv.State
 	envBad   bool // the file cannot be believed
 	restarts []string
-	broken   func() error // power that fails: an error at the next write
+	config   []byte
+	onDisk   bool // the slots are opened as a machine opens its own
+	cutting  bool // the power is cut when left writes were made
+	left     int
+	dark     bool // the power was cut
+}
+
+// errCut is that the power is gone.
+var errCut = errors.New("the power is cut")
+
+// power is asked before each write.
+func (b *bench) power() error {
+	if b.cutting && b.left == 0 {
+		b.dark = true
+		return errCut
+	}
+	b.left--
+	return nil
+}
+
+// cutAfter cuts the power after n more writes.
+func (b *bench) cutAfter(n int) { b.cutting, b.left, b.dark = true, n, false }
+
+// powerIsBack returns whether it was cut.
+func (b *bench) powerIsBack() bool {
+	b.cutting = false
+	return b.dark
 }
 
 // Read and Write are the boot loader's state.
 func (b *bench) Read() (grubenv.State, bool, error) { return b.env, !b.envBad, nil }
 
 func (b *bench) Write(s grubenv.State) error {
-	if b.broken != nil {
-		if err := b.broken(); err != nil {
-			return err
-		}
+	if err := b.power(); err != nil {
+		return err
 	}
 	b.env, b.envBad = s, false
 	return nil
+}
+
+// keepFile writes a file as a machine does: all of it or nothing.
+func (b *bench) keepFile(path string, content []byte) error {
+	if err := b.power(); err != nil {
+		return err
+	}
+	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o600))
+}
+
+// benchSlot is a slot's partition without the disk below it. Of the write at which the power is cut a half is done.
+type benchSlot struct {
+	*os.File
+	b *bench
+}
+
+func (p benchSlot) Sync() error { return nil }
+
+func (p benchSlot) ReadAt(to []byte, at int64) (int, error) {
+	if at%sector != 0 || len(to)%sector != 0 {
+		p.b.Errorf("%d bytes are read at %d: a disk has whole sectors", len(to), at)
+	}
+	return p.File.ReadAt(to, at)
+}
+
+func (p benchSlot) WriteAt(from []byte, at int64) (int, error) {
+	if at%sector != 0 || len(from)%sector != 0 {
+		p.b.Errorf("%d bytes are written at %d: a disk has whole sectors", len(from), at)
+	}
+	first := !p.b.dark
+	if err := p.b.power(); err != nil {
+		if first {
+			p.File.WriteAt(from[:len(from)/2/512*512], at)
+		}
+		return 0, err
+	}
+	return p.File.WriteAt(from, at)
 }
 
 func newBench(t *testing.T) *bench {
@@ -67,20 +129,29 @@ func newBench(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{T: t, key: key, dir: t.TempDir(), env: grubenv.State{Active: "a"}}
-	for name, content := range map[string][]byte{"a": noise(1, imageSize), "b": nil} {
-		content = append(content, make([]byte, partitionSize-len(content))...)
-		if err := os.WriteFile(b.device(name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(b.device("a"), noise(1, imageSize), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	if err := os.Truncate(b.device("a"), partitionSize); err != nil {
+		t.Fatal(err)
+	}
+	b.clear("b")
 	return b
+}
+
+// clear empties a slot.
+func (b *bench) clear(slot string) {
+	b.Helper()
+	if err := errors.Join(os.WriteFile(b.device(slot), nil, 0o600), os.Truncate(b.device(slot), partitionSize)); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func (b *bench) device(slot string) string { return filepath.Join(b.dir, slot) }
 
 // updater is machined after a boot of a slot.
 func (b *bench) updater(slot, version string, trial bool) *Updater {
-	return &Updater{
+	u := &Updater{
 		Boot:        handover.Boot{Disk: "disk", Slot: slot, SlotDevice: b.device(slot), ImageSize: imageSize, Trial: trial},
 		Release:     release.Release{Version: version, Arch: "amd64", Kubernetes: "v1.37.2"},
 		Dir:         filepath.Join(b.dir, "update"),
@@ -88,11 +159,24 @@ func (b *bench) updater(slot, version string, trial bool) *Updater {
 		Partition:   func(slot string) (string, error) { return b.device(slot), nil },
 		Environment: b,
 		Trusted:     func() ([]keys.PublicKey, error) { return []keys.PublicKey{keys.Public(b.key)}, nil },
-		Settings:    func() Settings { return Settings{Deadline: 10 * time.Minute, Confirm: time.Minute} },
+		Settings:    func() Settings { return Settings{Deadline: 10 * time.Minute, Confirm: time.Minute, Drain: time.Minute} },
+		Config:      func() []byte { return b.config },
 		NodeReady:   func() bool { return true },
 		Restart:     func(why string) error { b.restarts = append(b.restarts, why); return nil },
 		Log:         slog.New(slog.DiscardHandler),
 	}
+	if !b.onDisk {
+		u.keepFile = b.keepFile
+		u.openSlot = func(device string) (partition, int64, error) {
+			f, err := os.OpenFile(device, os.O_RDWR, 0)
+			if err != nil {
+				return nil, 0, err
+			}
+			size, err := f.Seek(0, io.SeekEnd)
+			return benchSlot{f, b}, size, err
+		}
+	}
+	return u
 }
 
 // started is machined after a boot that found out how things stand.

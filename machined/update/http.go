@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/coracle-os/coracle/images/slot/artifact"
@@ -26,42 +27,66 @@ type Web struct {
 const headerWithin = 30 * time.Second
 
 // Open asks for a part of the file.
-func (w *Web) Open(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+func (w *Web) Open(ctx context.Context, offset, length int64) (body io.ReadCloser, whole bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL.String(), nil)
 	if err != nil {
-		return nil, permanent{err}
+		return nil, false, permanent{err}
 	}
-	partial := offset > 0 || length > 0
-	if partial {
-		to := ""
-		if length > 0 {
-			to = fmt.Sprint(offset + length - 1)
-		}
-		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%s", offset, to))
-		if w.tag != "" {
-			r.Header.Set("If-Range", w.tag)
-		}
+	askForPart(r, offset, length)
+	if w.tag != "" {
+		r.Header.Set("If-Range", w.tag)
 	}
 	a, err := w.Client.Do(r)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if a.StatusCode == http.StatusPartialContent && partial || a.StatusCode == http.StatusOK && offset == 0 {
-		if w.tag == "" {
-			w.tag = strongTag(a.Header)
-		}
-		return a.Body, nil
+	known := w.tag
+	body, whole, err = part(a, offset)
+	if err == nil && known == "" {
+		w.tag = strongTag(a.Header)
+	}
+	if err == nil && whole && known != "" && offset > 0 {
+		body.Close()
+		err = permanent{fmt.Errorf("%s changed while it was fetched, or its server does not send parts: start again", w.URL.Redacted())}
+	}
+	return body, whole, named(w.URL.Redacted(), err)
+}
+
+// askForPart makes r a request for length bytes from offset on; to the end if length is 0.
+func askForPart(r *http.Request, offset, length int64) {
+	switch {
+	case length > 0:
+		r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", offset, offset+length-1))
+	case offset > 0:
+		r.Header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+	}
+}
+
+// part is the body of an answer to [askForPart]. whole is that it is of the whole file.
+func part(a *http.Response, offset int64) (body io.ReadCloser, whole bool, err error) {
+	from := fmt.Sprintf("bytes %d-", offset)
+	switch at := a.Header.Get("Content-Range"); {
+	case a.StatusCode == http.StatusOK:
+		return a.Body, true, nil
+	case a.StatusCode == http.StatusPartialContent && strings.HasPrefix(at, from):
+		return a.Body, false, nil
+	case a.StatusCode == http.StatusPartialContent:
+		err = permanent{fmt.Errorf("the server was asked for what is from byte %d on, and sends %q", offset, at)}
+	case a.StatusCode >= 500 || a.StatusCode == http.StatusTooManyRequests:
+		err = errors.New(a.Status)
+	default:
+		err = permanent{errors.New(a.Status)}
 	}
 	a.Body.Close()
-	switch {
-	case a.StatusCode == http.StatusOK && w.tag != "":
-		return nil, permanent{fmt.Errorf("%s changed while it was fetched, or its server does not send parts: start again", w.URL.Redacted())}
-	case a.StatusCode == http.StatusOK:
-		return nil, permanent{fmt.Errorf("the server of %s does not send parts", w.URL.Redacted())}
-	case a.StatusCode >= 500 || a.StatusCode == http.StatusTooManyRequests:
-		return nil, fmt.Errorf("%s: %s", w.URL.Redacted(), a.Status)
+	return nil, false, err
+}
+
+// named says what an error is about, and leaves it permanent if it is.
+func named(what string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil, permanent{fmt.Errorf("%s: %s", w.URL.Redacted(), a.Status)}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // strongTag is what If-Range takes (RFC 9110, 13.1.5).

@@ -13,7 +13,6 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
-	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/coracle-os/coracle/images/slot/chunks"
 )
@@ -95,27 +94,26 @@ func (r Registry) find(ctx context.Context, repository, reference string) (*pull
 }
 
 // Open asks for a part of the artifact.
-func (p *pulled) Open(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-	body, err := p.repository.Blobs().Fetch(ctx, p.slot)
+func (p *pulled) Open(ctx context.Context, offset, length int64) (body io.ReadCloser, whole bool, err error) {
+	blob := p.repository.Reference
+	blob.Reference = p.slot.Digest.String()
+	scheme := "https"
+	if p.repository.PlainHTTP {
+		scheme = "http"
+	}
+	address := fmt.Sprintf("%s://%s/v2/%s/blobs/%s", scheme, blob.Host(), blob.Repository, blob.Reference) // OCI distribution spec, "Pulling blobs"
+	ctx = auth.AppendRepositoryScope(ctx, blob, auth.ActionPull)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok && answer.StatusCode < 500 && answer.StatusCode != http.StatusTooManyRequests {
-			return nil, permanent{err}
-		}
-		return nil, err
+		return nil, false, permanent{err}
 	}
-	if offset == 0 {
-		return body, nil
+	askForPart(r, offset, length)
+	a, err := p.repository.Client.Do(r)
+	if err != nil {
+		return nil, false, err
 	}
-	seeker, ok := body.(io.Seeker)
-	if !ok {
-		body.Close()
-		return nil, permanent{errors.New("the registry does not send parts")}
-	}
-	if _, err := seeker.Seek(offset, io.SeekStart); err != nil {
-		body.Close()
-		return nil, err
-	}
-	return body, nil
+	body, whole, err = part(a, offset)
+	return body, whole, named(address, err)
 }
 
 // Index fetches the index of chunks.

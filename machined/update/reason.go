@@ -14,6 +14,9 @@ var stopped = map[record.Phase]string{
 	record.Machined: "the machine stopped without a word while it was on trial: a panic, a hang, or the power was cut",
 }
 
+// damagedSlot is why the version that was good does not run any more.
+const damagedSlot = "the boot loader cannot load its kernel or initrd any more: its slot is damaged; install it again"
+
 // reason is why the other slot was rolled back.
 func reason(other string, env grubenv.State, r record.Record, watchdog bool) string {
 	switch {

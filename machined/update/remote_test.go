@@ -103,7 +103,7 @@ type swapping struct {
 	opens int
 }
 
-func (s *swapping) Open(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+func (s *swapping) Open(ctx context.Context, offset, length int64) (io.ReadCloser, bool, error) {
 	if s.opens++; s.opens == 2 {
 		s.swap()
 	}
@@ -233,4 +233,66 @@ func TestRegistry(t *testing.T) {
 	if err != nil || !bytes.Equal(b.content("b"), image) || r.Fetched > uint64(len(m.file)/3) {
 		t.Errorf("%v; fetched %d of %d bytes", err, r.Fetched, len(m.file))
 	}
+}
+
+// A server that does not send parts is good enough for a whole artifact.
+func TestServerWithoutParts(t *testing.T) {
+	b := newBench(t)
+	image := noise(1, imageSize)
+	copy(image[1<<20:], noise(9, 100_000))
+	m := b.artifact("1.1.0", image)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".index") {
+			w.Write(m.index)
+			return
+		}
+		w.Write(m.file)
+	}))
+	defer server.Close()
+	address, err := url.Parse(server.URL + "/coracle.slot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := b.started("a", "1.0.0", false)
+	r, err := u.Install(t.Context(), fetchWithoutPauses(&Web{URL: address, Client: server.Client()}), Options{Stage: true}, func(Progress) {})
+	if err != nil || !bytes.Equal(b.content("b"), image) || r.Saved != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// What cannot be read of the slot that runs is fetched.
+func TestDeltaOfAFailingDisk(t *testing.T) {
+	b := newBench(t)
+	image := noise(1, imageSize)
+	copy(image[1<<20:], noise(9, 100_000))
+	m := b.artifact("1.1.0", image)
+	u, _ := b.started("a", "1.0.0", false)
+	open, reads := u.openSlot, 0
+	u.openSlot = func(device string) (partition, int64, error) {
+		p, size, err := open(device)
+		if device == b.device("a") {
+			p = failing{p, &reads}
+		}
+		return p, size, err
+	}
+	from, _ := web(t, &m, 0)
+	r, err := u.Install(t.Context(), fetchWithoutPauses(from), Options{Stage: true}, func(Progress) {})
+	if err != nil || !bytes.Equal(b.content("b"), image) || r.Saved == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// failing is a disk of which some small reads fail.
+type failing struct {
+	partition
+	reads *int
+}
+
+func (f failing) ReadAt(p []byte, at int64) (int, error) {
+	if len(p) < blockSize && at > 0 && at < imageSize {
+		if *f.reads++; *f.reads%3 == 0 {
+			return 0, fmt.Errorf("read at %d: I/O error", at)
+		}
+	}
+	return f.partition.ReadAt(p, at)
 }

@@ -44,7 +44,7 @@ func (u *Updater) Schedule(s Scheduled) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.memory.Scheduled = &s
-	return u.memory.save(u.Dir)
+	return u.save()
 }
 
 // Due takes what is scheduled, if it is time. It is forgotten then: an upgrade that fails is not tried again by itself.
@@ -56,7 +56,7 @@ func (u *Updater) Due(now time.Time) *Scheduled {
 		return nil
 	}
 	u.memory.Scheduled = nil
-	if err := u.memory.save(u.Dir); err != nil {
+	if err := u.save(); err != nil {
 		u.Log.Error("scheduled upgrade", "error", err)
 	}
 	return s

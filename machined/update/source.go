@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -28,8 +29,9 @@ func (s Stream) Artifact(context.Context) (io.ReadCloser, error) { return io.Nop
 
 // Remote is a file on a server, of which parts can be asked for.
 type Remote interface {
-	// Open reads from an offset in bytes on; length bytes, or to the end if it is 0. The reader may end early.
-	Open(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+	// Open reads from an offset in bytes on; length bytes, or to the end if it is 0. The reader may end early. whole is that it
+	// is of the whole file instead, as the server does not send parts.
+	Open(ctx context.Context, offset, length int64) (body io.ReadCloser, whole bool, err error)
 	// Index is the index of chunks beside the artifact; fs.ErrNotExist: there is none.
 	Index(ctx context.Context) ([]byte, error)
 }
@@ -37,7 +39,8 @@ type Remote interface {
 // fetched is an artifact on a server.
 type fetched struct {
 	remote Remote
-	bytes  uint64                           // that were fetched
+	bytes  atomic.Uint64                    // that were fetched
+	whole  bool                             // the server does not send parts
 	pause  func(failures int) time.Duration // before another try
 }
 
@@ -54,7 +57,7 @@ func (f *fetched) Artifact(ctx context.Context) (io.ReadCloser, error) {
 }
 
 // headSize is how much is asked for at first, in bytes: the manifest says whether more is wanted.
-const headSize = 128 << 10
+const headSize = 32 << 10
 
 // section is a part of the artifact.
 func (f *fetched) section(ctx context.Context, offset, length int64) *resumed {
@@ -91,7 +94,7 @@ func (r *resumed) Read(p []byte) (int, error) {
 		}
 		n, err := r.read(p)
 		r.done += int64(n)
-		r.from.bytes += uint64(n)
+		r.from.bytes.Add(uint64(n))
 		if n > 0 {
 			r.failures = 0
 		}
@@ -124,9 +127,17 @@ func (r *resumed) read(p []byte) (int, error) {
 		if r.length > 0 {
 			length = r.length - r.done
 		}
-		body, err := r.from.remote.Open(r.ctx, r.offset+r.done, length)
+		body, whole, err := r.from.remote.Open(r.ctx, r.offset+r.done, length)
 		if err != nil {
 			return 0, err
+		}
+		if whole {
+			r.from.whole = true
+			if skip := r.offset + r.done; skip > 0 {
+				body.Close()
+				return 0, permanent{errors.New("the server does not send parts, so what is missing cannot be fetched: start again")}
+			}
+			r.head = 0
 		}
 		r.body = body
 	}
@@ -134,9 +145,10 @@ func (r *resumed) read(p []byte) (int, error) {
 		p = p[:min(int64(len(p)), r.length-r.done)]
 	}
 	// A server that sends nothing for so long does not come back on this connection.
-	stalled := time.AfterFunc(longestSilence, func() { r.body.Close() })
+	body := r.body
+	stalled := time.AfterFunc(longestSilence, func() { body.Close() })
 	defer stalled.Stop()
-	return r.body.Read(p)
+	return body.Read(p)
 }
 
 func (r *resumed) Close() error {
@@ -164,10 +176,14 @@ func (f *fetched) index(ctx context.Context, want artifact.Part) (chunks.Index, 
 	if want == (artifact.Part{}) || want.Size > chunks.Most {
 		return nil, fs.ErrNotExist
 	}
+	if f.whole {
+		return nil, errors.New("the server does not send parts")
+	}
 	b, err := f.remote.Index(ctx)
 	if err != nil {
 		return nil, err
 	}
+	f.bytes.Add(uint64(len(b)))
 	if got := chunks.Sum(b); uint64(len(b)) != want.Size || fmt.Sprintf("%x", got) != want.Hash {
 		return nil, errors.New("the index beside the artifact is not the one that was signed")
 	}

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // Results of an upgrade.
@@ -96,10 +94,11 @@ func load(dir string) (memory, error) {
 	return m, nil
 }
 
-func (m memory) save(dir string) error {
-	b, err := json.MarshalIndent(m, "", "  ")
+// save keeps what is known. u.mu is held.
+func (u *Updater) save() error {
+	b, err := json.MarshalIndent(u.memory, "", "  ")
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(dir, memoryName), append(b, '\n'), 0o600)
+	return u.writeFile(filepath.Join(u.Dir, memoryName), append(b, '\n'))
 }

@@ -34,6 +34,7 @@ type Environment interface {
 type Settings struct {
 	Deadline time.Duration // from the kernel's start until a version on trial must be confirmed
 	Confirm  time.Duration // how long it must be healthy
+	Drain    time.Duration // most time for pods to leave before the machine restarts; 0: they are not asked to
 }
 
 // Updater upgrades a machine. All fields are set before its first use.
@@ -46,19 +47,24 @@ type Updater struct {
 	Environment Environment
 	Trusted     func() ([]keys.PublicKey, error)
 	Settings    func() Settings
+	Config      func() []byte // in force; nil: the machine has none
 	NodeReady   func() bool
-	Restart     func(why string) error // takes the machine down in order and starts it again
+	Drain       func(ctx context.Context, most time.Duration) error // has pods leave that have somewhere to go, and returns when they did; nil: none has
+	Uncordon    func()                                              // has the node take pods again, as the machine does not restart after all
+	Restart     func(why string) error                              // takes the machine down in order and starts it again
 	Log         *slog.Logger
 
 	openSlot func(device string) (partition, int64, error) // for tests; nil: openPartition
+	keepFile func(path string, content []byte) error       // for tests; nil: atomicfile.Write
 
 	installing sync.Mutex // held while the idle slot is changed
 
-	mu       sync.Mutex // guards what follows
-	memory   memory
-	damaged  map[string]string // why a slot is not whole, by its name
-	until    time.Time         // when a trial is given up, by the monotonic clock; zero: nothing is on trial
-	progress *Progress         // of an install; nil: there is none
+	mu         sync.Mutex // guards what follows
+	memory     memory
+	damaged    map[string]string // why a slot is not whole, by its name
+	until      time.Time         // when a trial is given up, by the monotonic clock; zero: nothing is on trial
+	restarting bool              // the machine was asked to
+	progress   *Progress         // of an install; nil: there is none
 }
 
 // Errors of calls that come at the wrong time.
@@ -66,6 +72,8 @@ var (
 	ErrBusy    = errors.New("another upgrade is being installed: wait for it, or see `coraclectl slots`")
 	ErrOnTrial = errors.New("the version that runs is on trial: wait until it is confirmed or rolled back")
 	ErrNoDisk  = errors.New("the machine did not boot from a disk: there are no slots to upgrade")
+	// ErrRestarting is an ErrBusy.
+	ErrRestarting = fmt.Errorf("the machine restarts: try again when it is back; %w", ErrBusy)
 )
 
 // Steps of an upgrade.
@@ -73,6 +81,7 @@ const (
 	StepCheck  = "check"
 	StepWrite  = "write"
 	StepVerify = "verify"
+	StepDrain  = "drain"
 	StepReboot = "reboot"
 )
 
@@ -85,10 +94,11 @@ type Progress struct {
 
 // Options of an upgrade.
 type Options struct {
-	Stage bool   // do not restart the machine
-	Force bool   // install what some checks would not
-	Newer bool   // install a later version only
-	By    string // whose key asked for it
+	Stage bool          // do not restart the machine
+	Force bool          // install what some checks would not
+	Newer bool          // install a later version only
+	Drain time.Duration // most time for pods to leave; 0: as the config says
+	By    string        // whose key asked for it
 }
 
 // Result is an upgrade that was installed.
@@ -132,11 +142,19 @@ func (u *Updater) begin() (end func(), err error) {
 	if !u.installing.TryLock() {
 		return nil, ErrBusy
 	}
-	if u.onTrial() {
-		u.installing.Unlock()
-		return nil, ErrOnTrial
+	u.mu.Lock()
+	trial, restarting := !u.until.IsZero(), u.restarting
+	u.mu.Unlock()
+	switch {
+	case trial:
+		err = ErrOnTrial
+	case restarting:
+		err = ErrRestarting
+	default:
+		return u.installing.Unlock, nil
 	}
-	return u.installing.Unlock, nil
+	u.installing.Unlock()
+	return nil, err
 }
 
 func (u *Updater) onTrial() bool {
@@ -156,7 +174,7 @@ func (u *Updater) Install(ctx context.Context, s Source, o Options, report func(
 	defer u.setProgress(nil)
 	tell := func(p Progress) {
 		if f, ok := s.(*fetched); ok {
-			p.Fetched = f.bytes
+			p.Fetched = f.bytes.Load()
 		}
 		u.setProgress(&p)
 		report(p)
@@ -221,7 +239,7 @@ func (u *Updater) write(ctx context.Context, s Source, o Options, tell func(Prog
 	}
 	r.Saved = saved(image)
 	if f, ok := s.(*fetched); ok {
-		r.Fetched = f.bytes
+		r.Fetched = f.bytes.Load()
 	}
 	return r, record.Write(p, size, record.Record{
 		Digest: r.Digest, Version: r.Version, Kubernetes: a.Manifest.Kubernetes, From: u.Release.Version,
@@ -283,156 +301,7 @@ func (u *Updater) delta(ctx context.Context, f *fetched, a *artifact.Artifact) (
 
 func saved(image io.Reader) uint64 {
 	if d, ok := image.(*delta); ok {
-		return d.saved
+		return d.saved.Load()
 	}
 	return 0
-}
-
-// makeRoom takes the idle slot out of the boot loader's choice, before it is overwritten.
-func (u *Updater) makeRoom(idle string) error {
-	s, whole, err := u.Environment.Read()
-	if err != nil {
-		return err
-	}
-	if want := (grubenv.State{Active: u.Boot.Slot}); s != want || !whole {
-		return u.Environment.Write(want)
-	}
-	return nil
-}
-
-// arm has the other slot tried at the next boot, and restarts the machine unless it is only staged.
-func (u *Updater) arm(ctx context.Context, slot string, o Options, tell func(Progress)) error {
-	settings := u.Settings()
-	if err := u.recordRunning(ctx); err != nil {
-		return err
-	}
-	err := u.updateRecord(slot, func(r *record.Record) {
-		r.Phase, r.Reason, r.From = record.Armed, "", u.Release.Version
-		r.Deadline, r.Confirm = int(settings.Deadline/time.Second), int(settings.Confirm/time.Second)
-		r.NodeReady = u.NodeReady()
-	})
-	if err != nil {
-		return err
-	}
-	if err := u.Environment.Write(grubenv.State{Active: u.Boot.Slot, Try: slot}); err != nil {
-		return err
-	}
-	if o.Stage {
-		u.Log.Warn("slot " + slot + " is tried at the next boot")
-		return nil
-	}
-	tell(Progress{Step: StepReboot})
-	return u.Restart(o.By + " upgrades it")
-}
-
-// recordRunning gives the slot that runs a record if it was flashed, so that a way back to it can be checked.
-func (u *Updater) recordRunning(ctx context.Context) error {
-	p, size, err := u.open(u.Boot.Slot)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	if _, err := record.Read(p, size); !errors.Is(err, record.ErrNone) {
-		return err
-	}
-	hash, err := hashImage(ctx, p, u.Boot.ImageSize, func(uint64) {})
-	if err != nil {
-		return err
-	}
-	return record.Write(p, size, record.Record{
-		Version: u.Release.Version, Kubernetes: u.Release.Kubernetes, Size: u.Boot.ImageSize, Hash: hash, Phase: record.Confirmed,
-	})
-}
-
-// updateRecord changes the record of a slot, if it has one.
-func (u *Updater) updateRecord(slot string, change func(*record.Record)) error {
-	p, size, err := u.open(slot)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	r, err := record.Read(p, size)
-	if errors.Is(err, record.ErrNone) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	change(&r)
-	return record.Write(p, size, r)
-}
-
-// readRecord is the record of a slot; the zero Record if it has none.
-func (u *Updater) readRecord(slot string) (record.Record, error) {
-	p, size, err := u.open(slot)
-	if err != nil {
-		return record.Record{}, err
-	}
-	defer p.Close()
-	r, err := record.Read(p, size)
-	if errors.Is(err, record.ErrNone) {
-		err = nil
-	}
-	return r, err
-}
-
-// Rollback has the other slot tried again, if it is whole.
-func (u *Updater) Rollback(ctx context.Context, o Options) (Result, error) {
-	end, err := u.begin()
-	if err != nil {
-		return Result{}, err
-	}
-	defer end()
-	r := Result{Slot: u.idle(), Reboot: !o.Stage}
-	p, size, err := u.open(r.Slot)
-	if err != nil {
-		return r, err
-	}
-	defer p.Close()
-	rec, err := record.Read(p, size)
-	if errors.Is(err, record.ErrNone) {
-		return r, fmt.Errorf("slot %s holds no version that could be gone back to", r.Slot)
-	}
-	if err != nil {
-		return r, err
-	}
-	r.Version, r.Digest = rec.Version, rec.Digest
-	hash, err := hashImage(ctx, p, rec.Size, func(uint64) {})
-	if err != nil {
-		return r, err
-	}
-	if hash != rec.Hash {
-		u.mu.Lock()
-		u.damaged = map[string]string{r.Slot: "it is not what was written to it"}
-		u.mu.Unlock()
-		return r, fmt.Errorf("slot %s is damaged: what is read from it is not version %s as it was written; upgrade to that version instead", r.Slot, rec.Version)
-	}
-	u.Log.Warn(fmt.Sprintf("%s goes back to version %s in slot %s", o.By, r.Version, r.Slot))
-	return r, u.arm(ctx, r.Slot, o, func(Progress) {})
-}
-
-// Cancel takes back what is staged or scheduled, and says what that was.
-func (u *Updater) Cancel() (what string, err error) {
-	end, err := u.begin()
-	if err != nil {
-		return "", err
-	}
-	defer end()
-	s, _, err := u.Environment.Read()
-	if err != nil {
-		return "", err
-	}
-	if s.Try != "" {
-		if err := u.Environment.Write(grubenv.State{Active: u.Boot.Slot}); err != nil {
-			return "", err
-		}
-		return "staged", u.updateRecord(s.Try, func(r *record.Record) { r.Phase = record.Written })
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.memory.Scheduled == nil {
-		return "", errors.New("no upgrade is staged or scheduled")
-	}
-	u.memory.Scheduled = nil
-	return "scheduled", u.memory.save(u.Dir)
 }

@@ -37,7 +37,7 @@ func TestBetween(t *testing.T) {
 		"no longer set":      {"{logs: {device: /dev/ttyS1}}", "{}", []change.Change{{"logs.device", "/dev/ttyS1", "", change.Now}}},
 		"watchdog off":       {"{}", "{watchdog: {timeout: 0s}}", []change.Change{{"watchdog.timeout", "1m0s", "0s", change.Now}}},
 		"bool":               {"{}", "{time: {disabled: true}}", []change.Change{{"time.disabled", "false", "true", change.Now}}},
-		"number":             {"{}", "{api: {port: 1}}", []change.Change{{"api.port", "50000", "1", change.Now}}},
+		"number":             {"{}", "{api: {port: 1}}", []change.Change{{"api.port", "50000", "1", change.Kube}}},
 		"list of text":       {"{modules: [a, b]}", "{modules: [b, 'true', '']}", []change.Change{{"modules", "[a, b]", `[b, "true", ""]`, change.Now}}},
 		"map": {"{labels: {a: 1, b: 2, c: 3}}", "{labels: {b: 2, c: x, example.com/d: ''}}", []change.Change{
 			{`labels["a"]`, `"1"`, "", change.Kube}, {`labels["c"]`, `"3"`, "x", change.Kube}, {`labels["example.com/d"]`, "", `""`, change.Kube},

@@ -44,6 +44,14 @@ type Flannel struct {
 // Addons are what Coracle deploys in the cluster.
 type Addons struct {
 	CoreDNS CoreDNS `yaml:"coredns" applies:"kube"`
+	Fleet   Fleet   `yaml:"fleet" applies:"kube"`
+}
+
+// Fleet is the controller that upgrades the machines of the cluster, one after another, as Upgrade resources ask for it.
+type Fleet struct {
+	// Run it, on the server. The key that it has is to be added to machine.api.keys of every machine (docs/kubernetes.md). Without
+	// it there are no Upgrade resources; those that there were are gone.
+	Enabled bool `yaml:"enabled" example:"true"`
 }
 
 // CoreDNS is the cluster's DNS.

@@ -48,8 +48,8 @@ type Time struct {
 
 // API is the machine API and who may use it.
 type API struct {
-	// TCP port of the machine API.
-	Port int `yaml:"port" default:"50000" example:"50001"`
+	// TCP port of the machine API. The node's annotations say it, so Kubernetes is restarted with another one.
+	Port int `yaml:"port" default:"50000" example:"50001" applies:"kube"`
 	// Who may use it. Without any nobody can, but for GetVersion.
 	Keys []Key `yaml:"keys"`
 }

@@ -10,6 +10,9 @@ type Upgrade struct {
 	Deadline Duration `yaml:"deadline" default:"10m" example:"20m"`
 	// How long a new version must be healthy without a break before it is confirmed: 5s to 30m, and less than the deadline.
 	Confirm Duration `yaml:"confirm" default:"1m" example:"5m"`
+	// Most time for pods to leave before the machine restarts, those that have another node to go to: 0s to 30m. 0s: they are
+	// stopped at once.
+	Drain Duration `yaml:"drain" default:"2m" example:"10m"`
 	// An artifact that the machine looks for in the window and installs when it is of a later version: an address https://… or
 	// oci://registry/repository:tag.
 	Source string `yaml:"source" example:"https://releases.example.com/coracle-latest-amd64.slot"`
