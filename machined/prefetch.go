@@ -17,7 +17,7 @@ import (
 var prefetched = []string{
 	kubeProgram.Path,
 	"/usr/bin/containerd-shim-runc-v2", "/usr/bin/runc",
-	"/opt/cni/bin/bridge", "/opt/cni/bin/host-local", "/opt/cni/bin/portmap", "/opt/cni/bin/loopback",
+	"/opt/cni/bin/bridge", "/opt/cni/bin/host-local", "/opt/cni/bin/portmap",
 }
 
 // hotSections of a program are needed for the most part at its start, by a single thread that waits for each block to be read,
