@@ -59,12 +59,19 @@ ctl: ## Build coraclectl for Linux, macOS and Windows, amd64 and arm64, into _ou
 test-artifacts: image
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.2.0
 
-# One more, and one whose programs fail when they are told to.
+# One more, one whose programs fail when they are told to, and the light image.
 .PHONY: test-all-artifacts
 test-all-artifacts: test-artifacts
 	for program in init machined kube; do go build -ldflags '-s -w' -o $(OUT)/test/faulty/usr/bin/$$program ./tools/vm/boottest/faulty || exit 1; done
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.2.1 --overlay $(OUT)/test/faulty
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.3.0
+	$(MAKE) test-light
+
+# The image and the artifacts that TestPulledWhileUpgrading takes.
+.PHONY: test-light
+test-light: host
+	$(IMAGER) build tools/vm/boottest/light/$(ARCH).yml --out $(OUT)/light --cache $(OUT)/cache
+	for version in 0.2.0 0.3.0; do $(IMAGER) slot tools/vm/boottest/light/$(ARCH).yml --out $(OUT)/light --cache $(OUT)/cache --version $$version || exit 1; done
 
 .PHONY: test
 test: test-artifacts ## Unit tests, then boot tests on the real image

@@ -67,10 +67,15 @@ type lab struct {
 // newLab runs a test with a device: a disk of size bytes to which the image was flashed.
 func newLab(t *testing.T, size int64, test func(l *lab)) {
 	t.Helper()
-	img := image(t)
+	flashedLab(t, image(t), size, test)
+}
+
+// flashedLab runs a test with a device to which an image was flashed.
+func flashedLab(t *testing.T, image string, size int64, test func(l *lab)) {
+	t.Helper()
 	clean(t)
 	inAttempts(t, func(l *lab) {
-		dev, err := device.Flash(l.machineDir(), img, size)
+		dev, err := device.Flash(l.machineDir(), image, size)
 		if err != nil {
 			l.Fatal(err)
 		}

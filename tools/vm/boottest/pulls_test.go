@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,12 +21,12 @@ import (
 	"github.com/coracle-os/coracle/machined/api/machinepb"
 )
 
-// pulls is how often the plug is pulled: 200 times in `make test-all`, which takes hours.
-func pulls(t *testing.T) int {
+// pulls is how often the plug is pulled.
+func pulls(t *testing.T, usual int) int {
 	t.Helper()
 	text := os.Getenv("CORACLE_PULLS")
 	if text == "" {
-		return 200
+		return usual
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
@@ -45,55 +46,115 @@ type pull struct {
 	said   string // how the last upgrade ended
 }
 
+// puller pulls the plug at random moments of upgrades.
+type puller struct {
+	versions []candidate   // that are upgraded to in turn
+	longest  time.Duration // of an upgrade and its trial
+	table    []pull
+}
+
 // TestPulledWhileUpgrading pulls the plug at random moments of upgrades, on one disk, without any repair between. The
 // machine always comes up, with the version before or the new one, says which and what happened, and has lost nothing; and in
-// the end an upgrade goes through.
+// the end an upgrade goes through. The image is light, with a program that writes records in kube's place, as this takes hours.
 func TestPulledWhileUpgrading(t *testing.T) {
 	onlyInAll(t)
-	versions := []candidate{built(t, nextVersion), built(t, laterVersion)}
+	lightLab(t, func(l *lab) {
+		p := &puller{versions: []candidate{lightBuilt(l.T, nextVersion), lightBuilt(l.T, laterVersion)}}
+		l.boot(l.standard())
+		l.milestone("node-ready", readyWithin)
+		api := l.api()
+		p.pull(l, api, pulls(l.T, 200), l.recordsKept(api))
+	})
+}
+
+// TestPulledWhileUpgradingKubernetes is the same with the image as it is.
+func TestPulledWhileUpgradingKubernetes(t *testing.T) {
+	onlyInAll(t)
 	trialLab(t, func(l *lab) {
+		p := &puller{versions: []candidate{built(l.T, nextVersion), built(l.T, laterVersion)}}
 		l.bootReady(l.standard())
 		l.apply("records.yaml")
 		l.wait("rollout", "status", "deployment/records")
-		api := l.api()
-		first := l.status(api).Version
-		known := append([]string{first}, nextVersion, laterVersion)
-		var table []pull
-		defer func() { l.Log(pullTable(table)) }()
-		for range pulls(l.T) {
-			p := l.pullDuringUpgrade(api, versions)
-			l.boot(l.standard())
-			api = l.api()
-			s := l.status(api)
-			if !slices.Contains(known, s.Version) {
-				l.Fatalf("version %q came up", s.Version)
-			}
-			p.came = s.Version
-			if s.Upgrade.GetTrialRemaining() != nil {
-				p.came += ", on trial"
-			}
-			if last := s.Upgrade.GetLast(); last != nil {
-				p.said = strings.TrimSuffix(last.Result+" "+last.Version+": "+last.Reason, ": ")
-			}
-			table = append(table, p)
-			l.Logf("pull %d: %v", len(table), p)
-		}
-		l.milestone("node-ready", readyWithin)
+		p.pull(l, l.api(), pulls(l.T, 20), func(*client.Client) {})
 		l.fetchKubeconfig()
-		l.settled(api)
-		target := versions[0]
-		if l.status(api).Version == target.version {
-			target = versions[1]
-		}
-		if _, err := l.push(api, target.path, &machinepb.UpgradeOptions{Force: true}); err != nil {
-			l.Fatal(err)
-		}
-		l.restarted()
-		l.bootReady(l.standard())
-		l.confirmed(l.api(), target.version)
 		l.wait("rollout", "status", "deployment/records")
 		l.checkRecords()
 	})
+}
+
+// lightLab is a trialLab with the light image.
+func lightLab(t *testing.T, test func(l *lab)) {
+	t.Helper()
+	flashedLab(t, filepath.Join(out(), "light", "coracle-amd64.img"), diskSize, func(l *lab) {
+		l.configure(string(l.dev.ServerConfig(quickTrial)))
+		test(l)
+	})
+}
+
+func lightBuilt(t testing.TB, version string) candidate {
+	return candidate{filepath.Join(out(), "light", "coracle-"+version+"-amd64.slot"), version}
+}
+
+// pull pulls the plug n times. kept checks that what the machine stored is there.
+func (p *puller) pull(l *lab, api *client.Client, n int, kept func(*client.Client)) {
+	l.Helper()
+	known := []string{l.status(api).Version, p.versions[0].version, p.versions[1].version}
+	began := time.Now()
+	api = p.upgrade(l, api)
+	p.longest = time.Since(began)
+	l.Logf("an upgrade takes %.0f s here until it is confirmed", p.longest.Seconds())
+	defer func() { l.Log(p.String()) }()
+	for range n {
+		pulled := p.duringUpgrade(l, api)
+		l.boot(l.standard())
+		api = l.api()
+		s := l.status(api)
+		if !slices.Contains(known, s.Version) {
+			l.Fatalf("version %q came up", s.Version)
+		}
+		pulled.came = s.Version
+		if s.Upgrade.GetTrialRemaining() != nil {
+			pulled.came += ", on trial"
+		}
+		if last := s.Upgrade.GetLast(); last != nil {
+			pulled.said = strings.TrimSuffix(last.Result+" "+last.Version+": "+last.Reason, ": ")
+		}
+		p.table = append(p.table, pulled)
+		l.Logf("pull %d: %v", len(p.table), pulled)
+		kept(api)
+	}
+	l.milestone("node-ready", readyWithin)
+	l.settled(api)
+	kept(p.upgrade(l, api))
+}
+
+// upgrade brings the machine to the version that does not run, which has to work.
+func (p *puller) upgrade(l *lab, api *client.Client) *client.Client {
+	l.Helper()
+	target := p.target(l, api)
+	f, err := os.Open(target.path)
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := upload(l.within(uploadWithin), api, f, &machinepb.UpgradeOptions{Force: true}); err != nil {
+		l.Fatal(err)
+	}
+	l.restarted()
+	l.boot(l.standard())
+	l.milestone("node-ready", readyWithin)
+	api = l.api()
+	l.confirmed(api, target.version)
+	return api
+}
+
+// target is the version that does not run.
+func (p *puller) target(l *lab, api *client.Client) candidate {
+	l.Helper()
+	if l.status(api).Version == p.versions[0].version {
+		return p.versions[1]
+	}
+	return p.versions[0]
 }
 
 // settled waits until nothing is on trial.
@@ -107,49 +168,41 @@ func (l *lab) settled(api *client.Client) {
 	})
 }
 
-// pullDuringUpgrade begins an upgrade to the version that does not run, if none is on trial, and pulls the plug at a random
+// duringUpgrade begins an upgrade to the version that does not run, if none is on trial, and pulls the plug at a random
 // moment: while it is sent and written, while the machine goes down, and, in QEMU's next run, while the new version boots
 // and is on trial.
-func (l *lab) pullDuringUpgrade(api *client.Client, versions []candidate) pull {
+func (p *puller) duringUpgrade(l *lab, api *client.Client) pull {
 	l.Helper()
-	target := versions[0]
-	if l.status(api).Version == target.version {
-		target = versions[1]
-	}
+	target := p.target(l, api)
 	began := time.Now()
-	// As long as an upgrade and the trial take here.
-	ctx, cancel := context.WithTimeout(context.Background(), rand.N(4*time.Minute))
+	ctx, cancel := context.WithTimeout(context.Background(), rand.N(p.longest))
 	defer cancel()
-	during := "write"
 	f, err := os.Open(target.path)
 	if err != nil {
 		l.Fatal(err)
 	}
 	defer f.Close()
-	switch _, err := upload(ctx, api, f, &machinepb.UpgradeOptions{Force: true}); {
+	_, err = upload(ctx, api, f, &machinepb.UpgradeOptions{Force: true})
+	during := "write"
+	switch {
 	case err == nil:
 		during = "shutdown"
-		select {
-		case <-l.machine.Ended():
-			during = l.pullDuringTrial(ctx)
-		case <-ctx.Done():
-		}
 	case connect.CodeOf(err) == connect.CodeAborted: // another is on trial
 		during = "trial"
-		select {
-		case <-l.machine.Ended():
-			during = l.pullDuringTrial(ctx)
-		case <-ctx.Done():
-		}
 	case ctx.Err() == nil:
 		l.Fatalf("upgrade to %s: %v", target.version, err)
+	}
+	select {
+	case <-l.machine.Ended():
+		during = l.boots(ctx)
+	case <-ctx.Done():
 	}
 	l.machine.PullPlug()
 	return pull{during: during, after: time.Since(began).Round(100 * time.Millisecond)}
 }
 
-// pullDuringTrial switches the machine on again, and returns at the end of ctx how far it was.
-func (l *lab) pullDuringTrial(ctx context.Context) string {
+// boots switches the machine on again, and returns at the end of ctx how far it was.
+func (l *lab) boots(ctx context.Context) string {
 	l.Helper()
 	l.boot(l.standard())
 	select {
@@ -164,6 +217,33 @@ func (l *lab) pullDuringTrial(ctx context.Context) string {
 		during = "after the confirmation"
 	}
 	return during
+}
+
+// recordsKept checks that all records of the light image are whole, and that none is missing that the machine has
+// once said to have.
+func (l *lab) recordsKept(api *client.Client) func(*client.Client) {
+	l.Helper()
+	count := func(api *client.Client) (all, whole int) {
+		l.milestone("node-ready", readyWithin)
+		l.eventually("the records", func() error {
+			k := l.status(api).Kube
+			all, whole = int(k.GetPodsTotal()), int(k.GetPodsRunning())
+			if all == 0 {
+				return fmt.Errorf("the machine has not said how many there are")
+			}
+			return nil
+		})
+		return all, whole
+	}
+	before, _ := count(api)
+	return func(api *client.Client) {
+		l.Helper()
+		all, whole := count(api)
+		if all != whole || all < before {
+			l.Fatalf("of %d records %d are whole; there were %d before", all, whole, before)
+		}
+		before = all
+	}
 }
 
 // checkRecords reads all records of the workload: each has to be there, and whole.
@@ -188,11 +268,11 @@ func (p pull) String() string {
 	return fmt.Sprintf("%-30s %8s  %-22s %s", p.during, p.after, p.came, p.said)
 }
 
-func pullTable(table []pull) string {
+func (p *puller) String() string {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%d pulled plugs\n%-4s%-30s %8s  %-22s %s\n", len(table), "", "DURING", "AFTER", "CAME UP", "SAID")
-	for i, p := range table {
-		fmt.Fprintf(&b, "%-4d%v\n", i+1, p)
+	fmt.Fprintf(&b, "%d pulled plugs\n%-4s%-30s %8s  %-22s %s\n", len(p.table), "", "DURING", "AFTER", "CAME UP", "SAID")
+	for i, one := range p.table {
+		fmt.Fprintf(&b, "%-4d%v\n", i+1, one)
 	}
 	return b.String()
 }
