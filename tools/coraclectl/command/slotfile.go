@@ -140,12 +140,7 @@ func trustedKeys(given []string, file string) ([]keys.PublicKey, error) {
 
 // verifySlot checks a whole artifact and returns who signed it.
 func (a *app) verifySlot(path string, trusted []keys.PublicKey) (keys.PublicKey, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return keys.PublicKey{}, usage(err)
-	}
-	defer f.Close()
-	art, err := artifact.Read(f)
+	art, err := a.readWhole(path)
 	if err != nil {
 		return keys.PublicKey{}, err
 	}
@@ -153,24 +148,38 @@ func (a *app) verifySlot(path string, trusted []keys.PublicKey) (keys.PublicKey,
 	if err != nil {
 		return signer, err
 	}
+	return signer, checkIndex(path+artifact.IndexEnding, art.Manifest)
+}
+
+// readWhole reads an artifact to its end: its image has to be the one of its manifest. Who signed that is not asked.
+func (a *app) readWhole(path string) (*artifact.Artifact, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer f.Close()
+	art, err := artifact.Read(f)
+	if err != nil {
+		return nil, err
+	}
 	packed, image := newSum(), newSum()
 	z, err := zstd.NewReader(io.TeeReader(art.Image, packed))
 	if err != nil {
-		return signer, err
+		return nil, err
 	}
 	defer z.Close()
 	p := a.progress(path)
 	defer p.done()
 	if _, err := io.Copy(io.MultiWriter(image, progressWriter{p, image, art.Manifest.Image.Size}), z); err != nil {
-		return signer, fmt.Errorf("its image is damaged: %w", err)
+		return nil, fmt.Errorf("its image is damaged: %w", err)
 	}
 	if err := art.End(); err != nil {
-		return signer, err
+		return nil, err
 	}
 	if packed.part() != art.Manifest.Packed || image.part() != art.Manifest.Image {
-		return signer, errors.New("its image is not the one that was signed")
+		return nil, errors.New("its image is not the one that was signed")
 	}
-	return signer, checkIndex(path+artifact.IndexEnding, art.Manifest)
+	return art, nil
 }
 
 // checkIndex checks the index beside an artifact, if it is there.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/coracle-os/coracle/images/slot/artifact"
 	"github.com/coracle-os/coracle/machined/api/machinepb"
 	"github.com/coracle-os/coracle/tools/coraclectl/output"
 )
@@ -31,9 +31,10 @@ func (a *app) upgradeCommand() *cobra.Command {
 		Use:   "upgrade FILE|ADDRESS",
 		Short: "Upgrade machines to another version",
 		Long: `Sends an artifact (coracle-VERSION-ARCH.slot) to machines, or has them fetch it from https://… or
-oci://registry/repository:tag. A machine writes it to the slot that does not run, compares, and restarts into it. The new
-version is on trial: it is confirmed when it was healthy for long enough, or the machine goes back to the version before, and
-does not take that artifact again unless it is forced.
+oci://registry/repository:tag. A file is read whole before anything is sent: a damaged one costs no machine anything. A machine
+writes it to the slot that does not run, compares, and restarts into it. The new version is on trial: it is confirmed when it
+was healthy for long enough, or the machine goes back to the version before, and does not take that artifact again unless it is
+forced.
 
 What a machine fetches itself is only what it does not have already, if the index of the artifact is beside it.
 
@@ -95,7 +96,7 @@ func (a *app) upgrade(ctx context.Context, source string, f upgradeFlags) error 
 		}
 		at = timestamppb.New(when)
 	case !isAddress(source):
-		if err := checkFile(source); err != nil {
+		if err := a.checkFile(source); err != nil {
 			return err
 		}
 	}
@@ -118,15 +119,15 @@ func (a *app) writeResults(results []result[*machinepb.UpgradeResult]) error {
 	return writeKeyed(a, a.several(), results)
 }
 
-// checkFile finds out before anything is sent whether a file is an artifact.
-func checkFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return usage(err)
+// checkFile finds out before anything is sent whether a file is an artifact, and whole: what a machine finds out while it writes
+// costs it the version that it could go back to.
+func (a *app) checkFile(path string) error {
+	_, err := a.readWhole(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	defer f.Close()
-	if _, err := artifact.Read(f); err != nil {
-		return usagef("%s: %w\n-> `make slot` makes an artifact; the image for a disk (.img) is not one", path, err)
+	if err != nil {
+		return usagef("%s: %w\n-> get it again, or make it with `make slot`; the image for a disk (.img) is not one", path, err)
 	}
 	return nil
 }

@@ -150,6 +150,8 @@ func TestUpgrade(t *testing.T) {
 		"later, of a file": {"upgrade --at 2026-12-01T03:00:00Z x.slot", confirmedUpgrade(), exitUsage, []string{"--at is for an address"}},
 		"no time":          {"upgrade --at tonight https://h/x.slot", confirmedUpgrade(), exitUsage, []string{"is not a time"}},
 		"no artifact":      {"upgrade not.slot", confirmedUpgrade(), exitUsage, []string{"make slot"}},
+		"damaged":          {"upgrade damaged.slot", confirmedUpgrade(), exitUsage, []string{"damaged.slot: its image is", "get it again"}},
+		"cut off":          {"upgrade short.slot", confirmedUpgrade(), exitUsage, []string{"short.slot", "get it again"}},
 		"no file":          {"upgrade missing.slot", confirmedUpgrade(), exitUsage, []string{"missing.slot"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -159,6 +161,13 @@ func TestUpgrade(t *testing.T) {
 			d.know(map[string]*fake{"edge-1": f})
 			file := d.artifactFile("x.slot")
 			d.file("not.slot", strings.Repeat("no artifact", 100))
+			whole, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.file("short.slot", string(whole[:inImage(whole)+20]))
+			whole[inImage(whole)+20] ^= 1
+			d.file("damaged.slot", string(whole))
 			out, stderr, code := d.run(strings.Fields(tc.args)...)
 			if code != tc.code || out != "" {
 				t.Errorf("exit code %d, want %d; stdout %q, stderr:\n%s", code, tc.code, out, stderr)
@@ -168,11 +177,19 @@ func TestUpgrade(t *testing.T) {
 					t.Errorf("stderr lacks %q:\n%s", part, stderr)
 				}
 			}
+			if code == exitUsage && len(f.upgrade.got) > 0 {
+				t.Errorf("%d bytes were sent", len(f.upgrade.got))
+			}
 			if want, _ := os.ReadFile(file); code == 0 && strings.HasSuffix(tc.args, " x.slot") && !bytes.Equal(f.upgrade.got, want) {
 				t.Errorf("%d bytes arrived of %d", len(f.upgrade.got), len(want))
 			}
 		})
 	}
+}
+
+// inImage is where an artifact's image begins: behind its header in the tar.
+func inImage(whole []byte) int {
+	return bytes.Index(whole, []byte(artifact.ImageName))/512*512 + 512
 }
 
 // One after the other, and none after one that fails.
@@ -227,7 +244,7 @@ func TestSlotFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inImage := bytes.Index(whole, []byte(artifact.ImageName))/512*512 + 512 + 20
+	at := inImage(whole) + 20
 	for name, tc := range map[string]struct {
 		trust  string
 		change func(b []byte) []byte
@@ -235,8 +252,8 @@ func TestSlotFiles(t *testing.T) {
 	}{
 		"nobody is trusted": {"", func(b []byte) []byte { return b }, "whose signature is trusted"},
 		"a stranger":        {keys.Public(stranger).String(), func(b []byte) []byte { return b }, "signed by nobody who is trusted"},
-		"damaged":           {trust, func(b []byte) []byte { b[inImage] ^= 1; return b }, "damaged|not the one that was signed"},
-		"cut off":           {trust, func(b []byte) []byte { return b[:inImage] }, ""},
+		"damaged":           {trust, func(b []byte) []byte { b[at] ^= 1; return b }, "damaged|not the one that was signed"},
+		"cut off":           {trust, func(b []byte) []byte { return b[:at] }, ""},
 	} {
 		changed := d.file("changed.slot", string(tc.change(bytes.Clone(whole))))
 		args := []string{"slot", "verify", changed}
