@@ -19,6 +19,7 @@ import (
 
 	"github.com/coracle-os/coracle/machined/api/client"
 	"github.com/coracle-os/coracle/machined/api/machinepb"
+	"github.com/coracle-os/coracle/tools/vm/machine"
 )
 
 // pulls is how often the plug is pulled.
@@ -48,6 +49,7 @@ type pull struct {
 
 // puller pulls the plug at random moments of upgrades.
 type puller struct {
+	spec     machine.Spec
 	versions []candidate   // that are upgraded to in turn
 	longest  time.Duration // of an upgrade and its trial
 	table    []pull
@@ -59,8 +61,9 @@ type puller struct {
 func TestPulledWhileUpgrading(t *testing.T) {
 	onlyInAll(t)
 	lightLab(t, func(l *lab) {
-		p := &puller{versions: []candidate{lightBuilt(l.T, nextVersion), lightBuilt(l.T, laterVersion)}}
-		l.boot(l.standard())
+		spec := machine.Spec{Memory: 512, CPUs: 2, Firmware: machine.UEFI, Network: machine.NAT}
+		p := &puller{spec: spec, versions: []candidate{lightBuilt(l.T, nextVersion), lightBuilt(l.T, laterVersion)}}
+		l.boot(spec)
 		l.milestone("node-ready", readyWithin)
 		api := l.api()
 		p.pull(l, api, pulls(l.T, 200), l.recordsKept(api))
@@ -71,7 +74,7 @@ func TestPulledWhileUpgrading(t *testing.T) {
 func TestPulledWhileUpgradingKubernetes(t *testing.T) {
 	onlyInAll(t)
 	trialLab(t, func(l *lab) {
-		p := &puller{versions: []candidate{built(l.T, nextVersion), built(l.T, laterVersion)}}
+		p := &puller{spec: l.standard(), versions: []candidate{built(l.T, nextVersion), built(l.T, laterVersion)}}
 		l.bootReady(l.standard())
 		l.apply("records.yaml")
 		l.wait("rollout", "status", "deployment/records")
@@ -106,7 +109,7 @@ func (p *puller) pull(l *lab, api *client.Client, n int, kept func(*client.Clien
 	defer func() { l.Log(p.String()) }()
 	for range n {
 		pulled := p.duringUpgrade(l, api)
-		l.boot(l.standard())
+		l.boot(p.spec)
 		api = l.api()
 		s := l.status(api)
 		if !slices.Contains(known, s.Version) {
@@ -141,7 +144,7 @@ func (p *puller) upgrade(l *lab, api *client.Client) *client.Client {
 		l.Fatal(err)
 	}
 	l.restarted()
-	l.boot(l.standard())
+	l.boot(p.spec)
 	l.milestone("node-ready", readyWithin)
 	api = l.api()
 	l.confirmed(api, target.version)
@@ -169,8 +172,8 @@ func (l *lab) settled(api *client.Client) {
 }
 
 // duringUpgrade begins an upgrade to the version that does not run, if none is on trial, and pulls the plug at a random
-// moment: while it is sent and written, while the machine goes down, and, in QEMU's next run, while the new version boots
-// and is on trial.
+// moment: while it is sent, written and read back, while the machine goes down, and, in QEMU's next run, while the new version
+// boots and is on trial.
 func (p *puller) duringUpgrade(l *lab, api *client.Client) pull {
 	l.Helper()
 	target := p.target(l, api)
@@ -182,29 +185,53 @@ func (p *puller) duringUpgrade(l *lab, api *client.Client) pull {
 		l.Fatal(err)
 	}
 	defer f.Close()
-	_, err = upload(ctx, api, f, &machinepb.UpgradeOptions{Force: true})
-	during := "write"
-	switch {
-	case err == nil:
-		during = "shutdown"
-	case connect.CodeOf(err) == connect.CodeAborted: // another is on trial
-		during = "trial"
-	case ctx.Err() == nil:
-		l.Fatalf("upgrade to %s: %v", target.version, err)
+	uploading := l.within(uploadWithin)
+	sent := make(chan error, 1)
+	go func() {
+		_, err := upload(uploading, api, f, &machinepb.UpgradeOptions{Force: true})
+		sent <- err
+	}()
+	during := ""
+	select {
+	case <-ctx.Done():
+		during = step(api)
+		l.machine.PullPlug()
+		<-sent
+		return pull{during: during, after: time.Since(began).Round(100 * time.Millisecond)}
+	case err := <-sent:
+		switch {
+		case err == nil:
+			during = "shutdown"
+		case connect.CodeOf(err) == connect.CodeAborted: // another is on trial
+			during = "trial"
+		default:
+			l.Fatalf("upgrade to %s: %v", target.version, err)
+		}
 	}
 	select {
 	case <-l.machine.Ended():
-		during = l.boots(ctx)
+		during = p.boots(l, ctx)
 	case <-ctx.Done():
 	}
 	l.machine.PullPlug()
 	return pull{during: during, after: time.Since(began).Round(100 * time.Millisecond)}
 }
 
+// step is how far the machine is with an upgrade that is sent to it.
+func step(api *client.Client) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	answer, err := api.GetUpgrade(ctx, connect.NewRequest(&machinepb.GetUpgradeRequest{}))
+	if err != nil || answer.Msg.Progress == nil {
+		return "check"
+	}
+	return answer.Msg.Progress.Step
+}
+
 // boots switches the machine on again, and returns at the end of ctx how far it was.
-func (l *lab) boots(ctx context.Context) string {
+func (p *puller) boots(l *lab, ctx context.Context) string {
 	l.Helper()
-	l.boot(l.standard())
+	l.boot(p.spec)
 	select {
 	case <-ctx.Done():
 	case <-l.machine.Ended(): // rolled back by itself: the next boot is the one before

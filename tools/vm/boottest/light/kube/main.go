@@ -66,6 +66,9 @@ func run() error {
 			PID: os.Getpid(), APIReady: true, NodeReady: true, PodsRunning: int(whole), PodsTotal: int(all), Stopping: ctx.Err() != nil,
 		})
 	})
+	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(control.Drained{Nowhere: true})
+	})
 	go http.Serve(socket, mux)
 
 	tick := time.NewTicker(every)
