@@ -24,15 +24,10 @@ func WithBoot(boot handover.Boot, readwrite bool, do func(dir string) error) (er
 	}
 	bootLock.Lock()
 	defer bootLock.Unlock()
-	var flags uintptr = unix.MS_NOATIME | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if !readwrite {
-		flags |= unix.MS_RDONLY
-	}
 	// A machined that was killed may have left it mounted.
 	for unix.Unmount(bootDir, unix.MNT_DETACH) == nil {
 	}
-	// Names as the FAT driver needs them without a character set of its own to load; only root reads it.
-	if err := mount(boot.Boot, bootDir, "vfat", flags, "umask=0077"); err != nil {
+	if err := mountBoot(boot.Boot, readwrite); err != nil {
 		return err
 	}
 	defer func() {
@@ -41,6 +36,29 @@ func WithBoot(boot handover.Boot, readwrite bool, do func(dir string) error) (er
 		}
 	}()
 	return do(bootDir)
+}
+
+// mountBoot mounts BOOT, also when a pod has it mounted too: the kernel has one state of a file system, read-only or not, for
+// all who mount it, and refuses to mount it in another.
+func mountBoot(device string, readwrite bool) error {
+	// Names as the FAT driver needs them without a character set of its own to load; only root reads it.
+	const options = "umask=0077"
+	const flags uintptr = unix.MS_NOATIME | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	mode := map[bool]uintptr{false: unix.MS_RDONLY, true: 0}
+	err := mount(device, bootDir, "vfat", flags|mode[readwrite], options)
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	if err := mount(device, bootDir, "vfat", flags|mode[!readwrite], options); err != nil {
+		return err
+	}
+	if !readwrite {
+		return nil
+	}
+	if err := unix.Mount("", bootDir, "", unix.MS_REMOUNT|flags, options); err != nil {
+		return errors.Join(fmt.Errorf("BOOT (%s) is mounted read-only elsewhere, and cannot be made writable: %w", device, err), unix.Unmount(bootDir, unix.MNT_DETACH))
+	}
+	return nil
 }
 
 func unmountSynced(dir string, written bool) error {

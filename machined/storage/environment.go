@@ -110,7 +110,7 @@ func readEnvironment(boot handover.Boot) (environment, error) {
 	e := environment{map[string]block{}}
 	return e, WithBoot(boot, false, func(dir string) error {
 		for _, name := range []string{environmentName, copyName} {
-			b, err := readBlock(filepath.Join(dir, name))
+			b, err := readBlock(boot.Boot, filepath.Join(dir, name))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -120,20 +120,31 @@ func readEnvironment(boot handover.Boot) (environment, error) {
 	})
 }
 
-// readBlock reads a file of the environment and asks the kernel where it is.
-func readBlock(path string) (block, error) {
+// readBlock asks the kernel where a file of the environment is on the partition, and reads it there, as it was written: when a
+// pod has BOOT mounted too, what the file system has of it in memory may be older.
+func readBlock(partition, path string) (block, error) {
 	var b block
 	f, err := os.Open(path)
 	if err != nil {
 		return b, err
 	}
 	defer f.Close()
-	if b.content, err = io.ReadAll(io.LimitReader(f, largest)); err != nil {
-		return b, fmt.Errorf("read %s: %w", path, err)
+	info, err := f.Stat()
+	if err != nil {
+		return b, err
 	}
-	if len(b.content) != grubenv.Size {
-		return b, nil
+	if info.Size() != grubenv.Size {
+		b.content, err = io.ReadAll(io.LimitReader(f, largest))
+		return b, err
 	}
-	b.at, err = placeOf(f, grubenv.Size)
+	if b.at, err = placeOf(f, grubenv.Size); err != nil {
+		return b, err
+	}
+	p, sector, err := openDirect(partition, os.O_RDONLY)
+	if err != nil {
+		return b, err
+	}
+	defer p.Close()
+	b.content, err = readSectors(p, b.at, grubenv.Size, sector)
 	return b, err
 }

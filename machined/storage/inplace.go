@@ -47,17 +47,25 @@ func writeBlock(boot handover.Boot, at int64, w write) error {
 	if at == 0 {
 		return WithBoot(boot, true, func(dir string) error { return makeFile(dir, w) })
 	}
-	// O_DIRECT: a sector that is in memory would be read, changed and written with its neighbours.
-	f, err := os.OpenFile(boot.Boot, os.O_RDWR|unix.O_DIRECT|unix.O_SYNC, 0)
+	f, sector, err := openDirect(boot.Boot, os.O_RDWR)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	sector, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKSSZGET)
-	if err != nil {
-		return fmt.Errorf("sector size of %s: %w", boot.Boot, err)
-	}
 	return replaceSectors(f, at, w.block, sector)
+}
+
+// openDirect opens a partition and returns the size of its sectors in bytes. What is read comes from the disk, and what is
+// written is only that: a sector that is in memory would be read, changed and written with its neighbours.
+func openDirect(partition string, flag int) (f *os.File, sector int, err error) {
+	if f, err = os.OpenFile(partition, flag|unix.O_DIRECT|unix.O_SYNC, 0); err != nil {
+		return nil, 0, err
+	}
+	if sector, err = unix.IoctlGetInt(int(f.Fd()), unix.BLKSSZGET); err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("sector size of %s: %w", partition, err)
+	}
+	return f, sector, nil
 }
 
 // device is a partition.
@@ -69,16 +77,11 @@ type device interface {
 // replaceSectors writes content at a place, sector by sector, those that differ, and reads it back. The first is written
 // last: it has the variables.
 func replaceSectors(f device, at int64, content []byte, sector int) error {
-	begin := at / int64(sector) * int64(sector)
-	end := (at + int64(len(content)) + int64(sector) - 1) / int64(sector) * int64(sector)
-	region, err := alignedBuffer(int(end - begin))
+	region, begin, err := mapSectors(f, at, len(content), sector)
 	if err != nil {
 		return err
 	}
 	defer unix.Munmap(region)
-	if _, err := f.ReadAt(region, begin); err != nil {
-		return fmt.Errorf("read %d bytes at %d: %w", len(region), begin, err)
-	}
 	old := bytes.Clone(region)
 	copy(region[at-begin:], content)
 	for i := len(region) - sector; i >= 0; i -= sector {
@@ -96,6 +99,30 @@ func replaceSectors(f device, at int64, content []byte, sector int) error {
 		return errors.New("what was written is not what is read: the disk is failing")
 	}
 	return nil
+}
+
+// readSectors reads size bytes at a place, in whole sectors.
+func readSectors(f device, at int64, size, sector int) ([]byte, error) {
+	region, begin, err := mapSectors(f, at, size, sector)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Munmap(region)
+	return bytes.Clone(region[at-begin:][:size]), nil
+}
+
+// mapSectors reads all sectors that size bytes at a place are in, into memory that is to be unmapped.
+func mapSectors(f device, at int64, size, sector int) (region []byte, begin int64, err error) {
+	begin = at / int64(sector) * int64(sector)
+	end := (at + int64(size) + int64(sector) - 1) / int64(sector) * int64(sector)
+	if region, err = alignedBuffer(int(end - begin)); err != nil {
+		return nil, 0, err
+	}
+	if _, err := f.ReadAt(region, begin); err != nil {
+		unix.Munmap(region)
+		return nil, 0, fmt.Errorf("read %d bytes at %d: %w", len(region), begin, err)
+	}
+	return region, begin, nil
 }
 
 // alignedBuffer is memory that the kernel can have a disk write directly.

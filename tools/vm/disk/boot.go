@@ -2,6 +2,7 @@ package disk
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/diskfs/go-diskfs"
@@ -72,4 +73,32 @@ func writeFile(fs filesystem.FileSystem, name string, content []byte) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return f.Close()
+}
+
+// RemoveBootFile takes a file off the BOOT partition of the disk at path.
+func RemoveBootFile(path, name string) error {
+	fs, closeDisk, err := openBoot(path, diskfs.ReadWrite)
+	if err != nil {
+		return err
+	}
+	defer closeDisk()
+	if err := fs.Remove(name); err != nil {
+		return fmt.Errorf("disk %s: partition %s: %w", path, Boot, err)
+	}
+	return nil
+}
+
+// ReadBootFile reads a file of the BOOT partition of the disk at path.
+func ReadBootFile(path, name string) ([]byte, error) {
+	fs, closeDisk, err := openBoot(path, diskfs.ReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	defer closeDisk()
+	f, err := fs.OpenFile(name, os.O_RDONLY)
+	if err != nil {
+		return nil, fmt.Errorf("disk %s: partition %s: %w", path, Boot, err)
+	}
+	defer f.Close()
+	return io.ReadAll(f)
 }

@@ -132,6 +132,15 @@ func TestWriteBootFile(t *testing.T) {
 			if !slices.Contains(names, ConfigName) {
 				t.Errorf("BOOT lists %q", names)
 			}
+			if got, err := ReadBootFile(path, ConfigName); err != nil || string(got) != "kind: MachineConfig\n" {
+				t.Errorf("read %q, %v", got, err)
+			}
+			if err := RemoveBootFile(path, ConfigName); err != nil {
+				t.Error(err)
+			}
+			if names, err := BootFiles(path); err != nil || slices.Contains(names, ConfigName) {
+				t.Errorf("after it was removed, BOOT lists %q, %v", names, err)
+			}
 		})
 	}
 }

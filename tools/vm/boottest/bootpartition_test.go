@@ -1,0 +1,96 @@
+package boottest
+
+import (
+	"bytes"
+	"crypto/rand"
+	"testing"
+
+	"github.com/coracle-os/coracle/images/slot/grubenv"
+	"github.com/coracle-os/coracle/tools/vm/disk"
+)
+
+// TestBootPartition damages what is on BOOT, takes the config off it, and has a pod hold it while the machine is upgraded.
+func TestBootPartition(t *testing.T) {
+	onlyInAll(t)
+	trialLab(t, func(l *lab) {
+		l.bootReady(l.standard())
+		l.apply("workload.yaml")
+		l.wait("wait", "--for=condition=Ready", "pod/client")
+		identity := l.identity()
+		l.powerOff()
+		if err := disk.RemoveBootFile(l.dev.Disk(), disk.ConfigName); err != nil {
+			l.Fatal(err)
+		}
+		random := make([]byte, grubenv.Size)
+		rand.Read(random)
+		for what, content := range map[string][]byte{
+			"random": random, "zeros": make([]byte, grubenv.Size), "ones": bytes.Repeat([]byte{0xff}, grubenv.Size),
+		} {
+			l.setEnvironment(content)
+			l.bootReady(l.standard())
+			if s := l.upgradeState(l.api()); s.Slots[0].State != "running" || !s.Slots[0].Active || s.TrialRemaining != nil {
+				l.Errorf("%s: the slots are %v", what, s)
+			}
+			if after := l.identity(); after != identity {
+				l.Errorf("%s: the identity is %+v, was %+v", what, after, identity)
+			}
+			l.powerOff()
+			if s := l.environment(); s != (grubenv.State{Active: "a"}) {
+				l.Errorf("%s: the boot loader's state is %+v", what, s)
+			}
+		}
+
+		next := built(l.T, nextVersion)
+		l.bootReady(l.standard())
+		l.holdBoot("rw")
+		l.upgradeTo(l.api(), next.path)
+		l.bootReady(l.standard())
+		l.holdBoot("ro")
+		l.confirmed(l.api(), next.version)
+		l.powerOff()
+		if s := l.environment(); s != (grubenv.State{Active: "b"}) {
+			l.Errorf("after the upgrade the boot loader's state is %+v", s)
+		}
+	})
+}
+
+// holdBoot mounts BOOT in a pod, which stays.
+func (l *lab) holdBoot(how string) {
+	l.Helper()
+	l.wait("wait", "--for=condition=Ready", "pod/client")
+	l.eventually("mount BOOT in a pod", func() error {
+		_, err := l.inPod("sh", "-c", "mkdir -p /held && mount -t vfat -o "+how+" /dev/vda1 /held && cat /held/coracle/grubenv* >/dev/null")
+		return err
+	})
+}
+
+func (l *lab) powerOff() {
+	l.Helper()
+	if err := l.machine.PowerOff(l.within(shutDownIn)); err != nil {
+		l.Fatal(err)
+	}
+}
+
+// setEnvironment replaces both files of the boot loader's state.
+func (l *lab) setEnvironment(content []byte) {
+	l.Helper()
+	for _, name := range []string{"coracle/grubenv", "coracle/grubenv.copy"} {
+		if err := disk.WriteBootFile(l.dev.Disk(), name, content); err != nil {
+			l.Fatal(err)
+		}
+	}
+}
+
+// environment is the boot loader's state.
+func (l *lab) environment() grubenv.State {
+	l.Helper()
+	block, err := disk.ReadBootFile(l.dev.Disk(), "coracle/grubenv")
+	if err != nil {
+		l.Fatal(err)
+	}
+	s, err := grubenv.Parse(block)
+	if err != nil {
+		l.Error(err)
+	}
+	return s
+}
