@@ -289,12 +289,17 @@ func TestValidDomain(t *testing.T) {
 
 func TestMemory(t *testing.T) {
 	dir := t.TempDir()
-	m := memory{MAC: eth0.MAC, Lease: &lease{Address: pfx("192.0.2.7/24"), Routes: []leaseRoute{{To: pfx("10.0.0.0/8")}}, Acquired: 7}, Owned: prefixes("192.0.2.7/24")}
+	m := memory{MAC: eth0.MAC, Lease: &lease{Address: pfx("192.0.2.7/24"), Routes: []leaseRoute{{To: pfx("10.0.0.0/8")}}, Acquired: 7}, Owned: prefixes("192.0.2.7/24"), Index: eth0.Index, MTU: 1500}
 	if err := m.keep(dir, "eth0"); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := recall(dir, eth0); err != nil || !reflect.DeepEqual(got, m) {
 		t.Errorf("recalled %+v, %v", got, err)
+	}
+	anew := eth0
+	anew.Index = 99
+	if got, err := recall(dir, anew); err != nil || got.MTU != 0 || got.Lease == nil {
+		t.Errorf("made anew: %+v, %v", got, err)
 	}
 	replaced := eth0
 	replaced.MAC = "52:54:00:99:99:99"

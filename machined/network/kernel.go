@@ -177,12 +177,22 @@ func sysctls(name string, p plan) []sysctl {
 	if p.IPv6 == ipv6Off {
 		return append(all, sysctl{v6 + "disable_ipv6", "1"})
 	}
-	all = append(all, sysctl{v6 + "disable_ipv6", "0"}, sysctl{v6 + "ignore_routes_with_linkdown", "1"})
-	if p.IPv6 == ipv6Static {
-		return append(all, sysctl{v6 + "accept_ra", "0"}, sysctl{v6 + "autoconf", "0"})
+	all = append(all, sysctl{v6 + "ignore_routes_with_linkdown", "1"})
+	if p.IPv6 == ipv6Static { // enabled last: it then asks no router
+		return append(all, sysctl{v6 + "accept_ra", "0"}, sysctl{v6 + "autoconf", "0"}, sysctl{v6 + "disable_ipv6", "0"})
 	}
-	return append(all, sysctl{v6 + "ra_defrtr_metric", strconv.Itoa(p.RouterMetric)},
+	return append(all, sysctl{v6 + "disable_ipv6", "0"}, sysctl{v6 + "ra_defrtr_metric", strconv.Itoa(p.RouterMetric)},
 		sysctl{v6 + "accept_ra", "2"}, sysctl{v6 + "autoconf", "1"}, sysctl{v6 + "use_tempaddr", "0"})
+}
+
+// forgetRouters takes from an interface that is no longer to be configured by router advertisements what they have given it. The
+// kernel takes back only everything of IPv6 at once; the sysctls bring it back, and the changes the addresses that are ours.
+func forgetRouters(name string, p plan) error {
+	now, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + name + "/autoconf")
+	if p.IPv6 != ipv6Static || err != nil || strings.TrimSpace(string(now)) == "0" {
+		return nil // a kernel without IPv6 has no such file
+	}
+	return sysctl{"ipv6/conf/" + name + "/disable_ipv6", "1"}.apply()
 }
 
 // apply makes the setting unless the kernel has it already. A kernel without IPv6 has nothing to set.

@@ -151,8 +151,8 @@ const (
 	otherFlag   = 0x40
 )
 
-// advertise sends a router advertisement (RFC 4861, section 4.2) from the peer, with those flags and no prefix.
-func (w *world) advertise(flags byte) {
+// advertise sends a router advertisement (RFC 4861, section 4.2) from the peer, with those flags and options.
+func (w *world) advertise(flags byte, options ...byte) {
 	w.t.Helper()
 	w.there(func() {
 		fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMPV6)
@@ -169,10 +169,58 @@ func (w *world) advertise(flags byte) {
 		}
 		message := []byte{134, 0, 0, 0, 64, flags, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} // the kernel does the checksum
 		binary.BigEndian.PutUint16(message[6:], 1800)                            // seconds
+		message = append(message, options...)
 		to := &unix.SockaddrInet6{ZoneId: uint32(l.Attrs().Index), Addr: addr("ff02::1").As16()}
 		if err := unix.Sendto(fd, message, 0, to); err != nil {
 			w.t.Error(err)
 		}
+	})
+}
+
+// prefixOption has machines take addresses of a /64 for an hour (RFC 4861, section 4.6.2).
+func prefixOption(network string) []byte {
+	const onLink, autonomous, hour = 0x80, 0x40, 3600
+	option := []byte{3, 4, 64, onLink | autonomous}
+	option = binary.BigEndian.AppendUint32(option, hour)
+	option = binary.BigEndian.AppendUint32(option, hour)
+	option = append(option, 0, 0, 0, 0)
+	a := addr(network).As16()
+	return append(option, a[:]...)
+}
+
+// TestRealIPv6Off: what routers have given is gone once only static addresses are wanted, and stays away.
+func TestRealIPv6Off(t *testing.T) {
+	w := newWorld(t)
+	if !exists("/proc/sys/net/ipv6") {
+		t.Skip("no IPv6 here")
+	}
+	static := func(mode types.IPv6) types.Network {
+		return byName(func(i *types.Interface) { i.Addresses, i.IPv6 = prefixes("192.0.2.9/24", "2001:db8::9/64"), mode })
+	}
+	ofRouter := func(s State) bool {
+		return slices.ContainsFunc(s.Addresses, func(a Address) bool { return pfx("2001:db8:5::/64").Contains(a.Prefix.Addr()) })
+	}
+	w.start(static(types.IPv6Auto))
+	w.until("static addresses", has("2001:db8::9/64"))
+	w.there(func() {
+		w.kernelUntil("the router's link-local address", func() bool { l, there := linkNamed("peer0"); return there && linkLocal(l.Index) != nil })
+	})
+	w.advertise(0, prefixOption("2001:db8:5::")...)
+	w.until("the router's address", ofRouter)
+
+	w.manager.Configure(static(types.IPv6Off), "edge7")
+	w.until("static addresses only", func(s State) bool { return !ofRouter(s) && has("2001:db8::9/64")(s) && has("192.0.2.9/24")(s) })
+	w.advertise(0, prefixOption("2001:db8:5::")...)
+	w.kernelUntil("no default route", func() bool {
+		routes, err := netlink.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{Protocol: unix.RTPROT_RA}, netlink.RT_FILTER_PROTOCOL)
+		return err == nil && len(routes) == 0
+	})
+	w.manager.Configure(static(types.IPv6Auto), "edge7")
+	w.until("static addresses", has("2001:db8::9/64"))
+	w.kernelUntil("the router's address again", func() bool {
+		w.advertise(0, prefixOption("2001:db8:5::")...)
+		s, _ := w.manager.State()
+		return ofRouter(s)
 	})
 }
 

@@ -58,6 +58,9 @@ func (p *port) change(order int, now time.Duration, taken map[slot]bool) (view, 
 	l := p.link
 	v, owned := p.view(now)
 	want := planFor(&p.settings, v.leases, metricFor(&p.settings, l, order), now, taken)
+	if err := forgetRouters(l.Name, want); err != nil {
+		return v, err
+	}
 	for _, s := range sysctls(l.Name, want) {
 		if err := s.apply(); err != nil {
 			return v, err
@@ -77,6 +80,9 @@ func (p *port) change(order int, now time.Duration, taken map[slot]bool) (view, 
 	routes, err := ownRoutes(l.Index)
 	if err != nil {
 		return v, fmt.Errorf("%s: list routes: %w", l.Name, err)
+	}
+	if want.MTU, err = p.mtu(want.MTU); err != nil {
+		return v, err
 	}
 	c := diff(want, have, routes, l.MTU, owned)
 	if c.none() {
@@ -130,6 +136,25 @@ func (p *port) view(now time.Duration) (v view, owned []netip.Prefix) {
 		}
 	}
 	return v, slices.Clone(p.memory.Owned)
+}
+
+// mtu is the MTU to set for one that is wanted; 0: as it is. When none is wanted any more, it is what the interface had before.
+func (p *port) mtu(want int) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.memory.MTU
+	switch {
+	case want == 0 && before != 0:
+		p.memory.MTU = 0
+	case want != 0 && before == 0 && want != p.link.MTU:
+		p.memory.MTU = p.link.MTU
+	default:
+		return want, nil
+	}
+	if want == 0 {
+		want = before
+	}
+	return want, p.memory.keep(p.dir, p.name)
 }
 
 // final are the addresses that can be used.

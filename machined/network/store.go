@@ -22,6 +22,8 @@ type memory struct {
 	Lease  *lease         `json:"lease,omitempty"`
 	Lease6 *lease         `json:"lease6,omitempty"`
 	Owned  []netip.Prefix `json:"owned,omitempty"` // addresses that we put there
+	Index  int            `json:"index,omitempty"` // that MTU is of; one that was made anew has another
+	MTU    int            `json:"mtu,omitempty"`   // that it had before we changed it; 0: we have not
 }
 
 func memoryPath(dir, name string) string {
@@ -40,14 +42,17 @@ func (m *memory) of(f family) **lease {
 func recall(dir string, l link) (memory, error) {
 	b, err := os.ReadFile(memoryPath(dir, l.Name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return memory{MAC: l.MAC}, nil
+		return memory{MAC: l.MAC, Index: l.Index}, nil
 	}
 	var m memory
 	if err == nil {
 		err = json.Unmarshal(b, &m)
 	}
 	if err != nil || m.MAC != l.MAC {
-		return memory{MAC: l.MAC}, err
+		return memory{MAC: l.MAC, Index: l.Index}, err
+	}
+	if m.Index != l.Index {
+		m.Index, m.MTU = l.Index, 0
 	}
 	return m, nil
 }
