@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/flannel-io/flannel/pkg/subnet"
@@ -71,6 +72,17 @@ func (c Config) network() (*subnet.Config, error) {
 		return nil, err
 	}
 	return subnet.ParseConfig(string(b))
+}
+
+// reach is conf as far as this node takes part in it. IPv6 pods of other nodes are reached over IPv6: without an address for that
+// they are not, and all the rest works. kube is started anew with an address when there is one.
+func (c Config) reach(conf *subnet.Config) *subnet.Config {
+	if !conf.EnableIPv4 || !conf.EnableIPv6 || slices.ContainsFunc(c.NodeIPs, func(ip string) bool { return strings.Contains(ip, ":") }) {
+		return conf
+	}
+	less := *conf
+	less.EnableIPv6 = false
+	return &less
 }
 
 // families sorts networks by address family: at least one, at most one of each.

@@ -92,6 +92,30 @@ func TestExternal(t *testing.T) {
 	}
 }
 
+func TestReach(t *testing.T) {
+	for _, tc := range []struct {
+		name, podCIDR string
+		ips           []string
+		v4, v6        bool
+	}{
+		{"one family", "10.42.0.0/16", []string{"192.0.2.7"}, true, false},
+		{"both", "10.42.0.0/16,fd42::/56", []string{"192.0.2.7", "2001:db8::7"}, true, true},
+		{"both, but the node has no IPv6 address", "10.42.0.0/16,fd42::/56", []string{"192.0.2.7"}, true, false},
+		{"IPv6 only", "fd42::/56", []string{"2001:db8::7"}, false, true},
+		{"IPv6 only, and the node has none yet", "fd42::/56", nil, false, true},
+	} {
+		c := Config{Backend: VXLAN, PodCIDR: tc.podCIDR, NodeIPs: tc.ips}
+		conf, err := c.network()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v6 := conf.EnableIPv6
+		if got := c.reach(conf); got.EnableIPv4 != tc.v4 || got.EnableIPv6 != tc.v6 || conf.EnableIPv6 != v6 {
+			t.Errorf("%s: IPv4 %v, IPv6 %v, want %v, %v; the cluster's is %v, was %v", tc.name, got.EnableIPv4, got.EnableIPv6, tc.v4, tc.v6, conf.EnableIPv6, v6)
+		}
+	}
+}
+
 func TestMTU(t *testing.T) {
 	for _, tc := range []struct {
 		backend, podCIDR string

@@ -3,7 +3,6 @@ package flannel
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net"
 	"strings"
 
@@ -64,10 +63,21 @@ func rawJSON(m json.RawMessage) string {
 	return string(m)
 }
 
-// annotationPatch is a JSON merge patch that brings a node's annotations to want, nil if they are so already.
+// annotationPatch is a JSON merge patch that brings a node's annotations to want, nil if they are so already. Those of an IPv6
+// address that the node no longer has are taken off.
 func annotationPatch(now, want map[string]string) ([]byte, error) {
-	change := maps.Clone(want)
-	maps.DeleteFunc(change, func(k, v string) bool { old, ok := now[k]; return ok && old == v })
+	change := map[string]any{}
+	for k, v := range want {
+		if old, ok := now[k]; !ok || old != v {
+			change[k] = v
+		}
+	}
+	for _, k := range []string{annotationIPv6, annotationV6Data} {
+		_, had := now[k]
+		if _, has := want[k]; had && !has {
+			change[k] = nil
+		}
+	}
 	if len(change) == 0 {
 		return nil, nil
 	}
@@ -81,6 +91,9 @@ func leaseOf(n *corev1.Node, conf *subnet.Config) (lease.Lease, error) {
 		return lease.Lease{}, fmt.Errorf("node %s: pod CIDR: %w", n.Name, err)
 	}
 	l := lease.Lease{EnableIPv4: conf.EnableIPv4, EnableIPv6: conf.EnableIPv6}
+	if conf.EnableIPv4 && n.Annotations[annotationIPv6] == "" {
+		l.EnableIPv6 = false // it has no address for that, but its IPv4 pods are within reach
+	}
 	l.Attrs.BackendType = n.Annotations[annotationType]
 	if conf.EnableIPv4 {
 		if l.Attrs.PublicIP, err = ip.ParseIP4(n.Annotations[annotationIP]); err != nil {
@@ -88,7 +101,7 @@ func leaseOf(n *corev1.Node, conf *subnet.Config) (lease.Lease, error) {
 		}
 		l.Attrs.BackendData = json.RawMessage(n.Annotations[annotationData])
 	}
-	if conf.EnableIPv6 {
+	if l.EnableIPv6 {
 		if l.Attrs.PublicIPv6, err = ip.ParseIP6(n.Annotations[annotationIPv6]); err != nil {
 			return lease.Lease{}, fmt.Errorf("node %s: annotation %s: %w", n.Name, annotationIPv6, err)
 		}

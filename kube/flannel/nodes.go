@@ -30,6 +30,7 @@ const retryAfter = 2 * time.Second
 type nodes struct {
 	name    string // this node's
 	conf    *subnet.Config
+	reach   *subnet.Config // conf without what this node has no address for
 	client  typedcorev1.NodesGetter
 	store   cache.Store
 	watch   cache.Controller
@@ -37,7 +38,7 @@ type nodes struct {
 	events  *queue
 }
 
-func newNodes(client *rest.Config, name string, conf *subnet.Config) (*nodes, error) {
+func newNodes(client *rest.Config, name string, conf, reach *subnet.Config) (*nodes, error) {
 	c := rest.CopyConfig(client)
 	c.ContentType = runtime.ContentTypeProtobuf
 	c.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
@@ -45,7 +46,7 @@ func newNodes(client *rest.Config, name string, conf *subnet.Config) (*nodes, er
 	if err != nil {
 		return nil, fmt.Errorf("flannel: %w", err)
 	}
-	n := &nodes{name: name, conf: conf, client: core, changed: make(chan struct{}, 1), events: newQueue()}
+	n := &nodes{name: name, conf: conf, reach: reach, client: core, changed: make(chan struct{}, 1), events: newQueue()}
 	n.store, n.watch = cache.NewInformerWithOptions(cache.InformerOptions{
 		ListerWatcher: cache.NewListWatchFromClient(core.RESTClient(), "nodes", metav1.NamespaceAll, fields.Everything()),
 		ObjectType:    &corev1.Node{},
@@ -82,7 +83,7 @@ func (n *nodes) see(old, new *corev1.Node) {
 			return
 		}
 	}
-	for _, e := range leaseEvents(old, new, n.conf) {
+	for _, e := range leaseEvents(old, new, n.reach) {
 		n.events.push(e)
 	}
 }
@@ -141,7 +142,7 @@ func (n *nodes) AcquireLease(ctx context.Context, attrs *lease.LeaseAttrs) (*lea
 	if err != nil {
 		return nil, fmt.Errorf("pod CIDR of node %s: %w", n.name, err)
 	}
-	l := &lease.Lease{EnableIPv4: n.conf.EnableIPv4, EnableIPv6: n.conf.EnableIPv6, Attrs: *attrs}
+	l := &lease.Lease{EnableIPv4: n.reach.EnableIPv4, EnableIPv6: n.reach.EnableIPv6, Attrs: *attrs}
 	if l.Subnet, l.IPv6Subnet, err = subnets(v4, v6, n.conf); err != nil {
 		return nil, fmt.Errorf("node %s: %w", n.name, err)
 	}
@@ -180,7 +181,7 @@ func (n *nodes) GetStoredMacAddresses(context.Context) (v4, v6 string) {
 	return "", ""
 }
 
-func (n *nodes) GetNetworkConfig(context.Context) (*subnet.Config, error)           { return n.conf, nil }
+func (n *nodes) GetNetworkConfig(context.Context) (*subnet.Config, error)           { return n.reach, nil }
 func (n *nodes) GetStoredPublicIP(context.Context) (v4, v6 string)                  { return "", "" }
 func (n *nodes) CompleteLease(context.Context, *lease.Lease, *sync.WaitGroup) error { return nil }
 func (n *nodes) Name() string                                                       { return "nodes of " + n.name }

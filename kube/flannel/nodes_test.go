@@ -68,6 +68,49 @@ func TestLeaseEvents(t *testing.T) {
 	}
 }
 
+// TestLeaseOfBothFamilies: a node that has no IPv6 address is reached over IPv4.
+func TestLeaseOfBothFamilies(t *testing.T) {
+	conf, err := Config{Backend: VXLAN, PodCIDR: "10.42.0.0/16,fd42::/56"}.network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := node("a", "10.42.1.0/24", "192.0.2.1")
+	n.Spec.PodCIDRs = append(n.Spec.PodCIDRs, "fd42:0:0:1::/64")
+	l, err := leaseOf(n, conf)
+	if err != nil || !l.EnableIPv4 || l.EnableIPv6 || l.Subnet.String() != "10.42.1.0/24" {
+		t.Errorf("without an IPv6 address: %+v, %v", l, err)
+	}
+	n.Annotations[annotationIPv6], n.Annotations[annotationV6Data] = "2001:db8::1", backendData
+	l, err = leaseOf(n, conf)
+	if err != nil || !l.EnableIPv4 || !l.EnableIPv6 || l.IPv6Subnet.String() != "fd42:0:0:1::/64" || l.Attrs.PublicIPv6.String() != "2001:db8::1" {
+		t.Errorf("with one: %+v, %v", l, err)
+	}
+	n.Annotations[annotationIPv6] = "nonsense"
+	if l, err = leaseOf(n, conf); err == nil {
+		t.Errorf("with a broken one: %+v", l)
+	}
+}
+
+func TestAnnotationPatch(t *testing.T) {
+	v4 := map[string]string{annotationIP: "192.0.2.1", annotationData: backendData}
+	both := map[string]string{annotationIP: "192.0.2.1", annotationData: backendData, annotationIPv6: "2001:db8::1", annotationV6Data: backendData}
+	for _, tc := range []struct {
+		name      string
+		now, want map[string]string
+		patch     string
+	}{
+		{"as it is", both, both, ""},
+		{"another address", map[string]string{annotationIP: "192.0.2.9", annotationData: backendData, "other": "x"}, v4,
+			`{"metadata":{"annotations":{"flannel.alpha.coreos.com/public-ip":"192.0.2.1"}}}`},
+		{"no IPv6 any more", both, v4,
+			`{"metadata":{"annotations":{"flannel.alpha.coreos.com/backend-v6-data":null,"flannel.alpha.coreos.com/public-ipv6":null}}}`},
+	} {
+		if got, err := annotationPatch(tc.now, tc.want); err != nil || string(got) != tc.patch {
+			t.Errorf("%s: %s, %v; want %s", tc.name, got, err, tc.patch)
+		}
+	}
+}
+
 func TestLeanKeepsWhatIsRead(t *testing.T) {
 	full := node("a", "10.42.1.0/24", "192.0.2.1")
 	full.Annotations["volumes.kubernetes.io/controller-managed-attach-detach"] = "true"
@@ -127,7 +170,7 @@ func TestAcquireLeaseWaitsForPodCIDRAndAnnotates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := newNodes(&rest.Config{Host: server.URL}, "self", conf)
+	n, err := newNodes(&rest.Config{Host: server.URL}, "self", conf, conf)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,11 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	n, err := newNodes(c.Client, c.NodeName, conf)
+	reach := c.reach(conf)
+	if reach.EnableIPv6 != conf.EnableIPv6 {
+		slog.Warn("flannel: the node has no IPv6 address, so IPv6 pods of other nodes are out of reach")
+	}
+	n, err := newNodes(c.Client, c.NodeName, conf, reach)
 	if err != nil {
 		return err
 	}
@@ -50,7 +54,7 @@ func Run(ctx context.Context, c Config) error {
 		return nil // stopped while it waited
 	}
 	mtu := c.mtu(ethernet)
-	if iface, err := c.external(conf); err == nil {
+	if iface, err := c.external(reach); err == nil {
 		mtu = c.mtu(iface.Iface.MTU)
 	}
 	if err := c.configureCNI(node.Spec.PodCIDRs, mtu); err != nil {
@@ -101,7 +105,7 @@ func (c Config) configureCNI(podCIDRs []string, mtu int) error {
 
 // connect sets up the way to other nodes' pods, and masquerading for what leaves the pod network.
 func (c Config) connect(ctx context.Context, wg *sync.WaitGroup, n *nodes, conf *subnet.Config) (backend.Network, error) {
-	iface, err := c.external(conf)
+	iface, err := c.external(n.reach)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +113,7 @@ func (c Config) connect(ctx context.Context, wg *sync.WaitGroup, n *nodes, conf 
 	if err != nil {
 		return nil, err
 	}
-	network, err := be.RegisterNetwork(ctx, wg, conf)
+	network, err := be.RegisterNetwork(ctx, wg, n.reach)
 	if err != nil {
 		return nil, err
 	}
