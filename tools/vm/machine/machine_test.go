@@ -38,6 +38,10 @@ func TestArguments(t *testing.T) {
 		{"forwarded ports", func(s *Spec) { s.Network, s.Forward = NAT, []int{6443, 50000} }, host{ports: map[int]int{6443: 1111, 50000: 2222}},
 			[]string{"hostfwd=tcp:127.0.0.1:1111-:6443,hostfwd=tcp:127.0.0.1:2222-:50000"}, nil},
 		{"no DHCP", func(s *Spec) { s.Network = Silent }, host{}, []string{"hubport", "virtio-net-pci"}, []string{"user"}},
+		{"further interfaces", func(s *Spec) { s.Network, s.Links = NAT, 2 }, host{},
+			[]string{"netdev=net,romfile= -netdev hubport,hubid=1,id=link0 -device virtio-net-pci,netdev=link0,romfile=,mac=52:54:00:c0:ac:00",
+				"netdev=link1,romfile=,mac=52:54:00:c0:ac:01"}, []string{"link2", "hubid=0"}},
+		{"no further interface", func(s *Spec) { s.Network = NAT }, host{}, nil, []string{"hubport"}},
 		{"1970", func(s *Spec) { s.Clock = time.Unix(60, 0) }, host{}, []string{"-rtc base=1970-01-01T00:01:00"}, nil},
 		{"watchdog", func(s *Spec) { s.Watchdog = true }, host{}, []string{"-device i6300esb -action watchdog=reset", "-no-reboot"}, nil},
 		{"no watchdog", func(*Spec) {}, host{}, nil, []string{"i6300esb", "watchdog"}},
@@ -76,6 +80,8 @@ func TestCheck(t *testing.T) {
 		{"CPUs", func(s *Spec) { s.CPUs = 0 }, "0 CPUs"},
 		{"firmware", func(s *Spec) { s.Firmware = "efi" }, `"efi"`},
 		{"network", func(s *Spec) { s.Network = "user" }, `"user"`},
+		{"too many interfaces", func(s *Spec) { s.Links = 9 }, "9 further network interfaces"},
+		{"fewer than no interfaces", func(s *Spec) { s.Links = -1 }, "-1 further network interfaces"},
 		{"ports without network", func(s *Spec) { s.Network, s.Forward = None, []int{1} }, "cannot be forwarded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,14 +37,21 @@ const (
 	BIOS Firmware = "bios"
 )
 
-// Network is what the machine's only network interface is connected to.
+// Network is what the machine's first network interface is connected to.
 type Network string
 
 const (
 	NAT    Network = "nat"    // QEMU's user network: DHCP, DNS, the host's Internet, forwarded ports
 	Silent Network = "silent" // a link that is up and on which nobody answers: no DHCP, no router
-	None   Network = "none"   // no interface at all
+	None   Network = "none"   // no such interface
 )
+
+// maxLinks is how many further interfaces a machine may have; the rest of the PCI bus is for disks and the like.
+const maxLinks = 8
+
+// LinkMAC is the MAC address of the machine's further interface i, of which the first is 0. Those that QEMU chooses count on from
+// 52:54:00:12:34:56.
+func LinkMAC(i int) string { return fmt.Sprintf("52:54:00:c0:ac:%02x", i) }
 
 // Disk is a raw image that the machine sees as a virtio disk.
 type Disk struct {
@@ -66,6 +73,7 @@ type Spec struct {
 	Firmware Firmware  //
 	Kernel   *Kernel   // instead of Firmware
 	Network  Network   //
+	Links    int       // further interfaces, all on one switch, which is up and has nothing else on it; see LinkMAC
 	Forward  []int     // TCP ports of the machine that are reached through a free port on 127.0.0.1; only with NAT
 	Clock    time.Time // of the hardware clock at power-on; zero: the host's time in UTC
 	Watchdog bool      // Intel's 6300ESB, which resets the machine when it is not fed in time
@@ -86,6 +94,8 @@ func (s Spec) check() error {
 		return fmt.Errorf("machine: firmware %q, want %s or %s", s.Firmware, UEFI, BIOS)
 	case !slices.Contains([]Network{NAT, Silent, None}, s.Network):
 		return fmt.Errorf("machine: network %q, want %s, %s or %s", s.Network, NAT, Silent, None)
+	case s.Links < 0 || s.Links > maxLinks:
+		return fmt.Errorf("machine: %d further network interfaces, want 0 to %d", s.Links, maxLinks)
 	case s.Network != NAT && len(s.Forward) > 0:
 		return fmt.Errorf("machine: ports cannot be forwarded over network %s", s.Network)
 	}
@@ -118,6 +128,9 @@ func (s Spec) arguments(h host) []string {
 		args = append(args, diskArguments(i, d)...)
 	}
 	args = append(args, s.networkArguments(h)...)
+	for i := range s.Links {
+		args = append(args, linkArguments(i)...)
+	}
 	if s.Clock.IsZero() {
 		args = append(args, "-rtc", "base=utc")
 	} else {
@@ -178,6 +191,12 @@ func (s Spec) networkArguments(h host) []string {
 		return []string{"-netdev", netdev, "-device", card}
 	}
 	return []string{"-nic", "none"}
+}
+
+// linkArguments attach further interface i to the switch that they share. Hub 0 is that of Silent.
+func linkArguments(i int) []string {
+	id := "link" + strconv.Itoa(i)
+	return []string{"-netdev", "hubport,hubid=1,id=" + id, "-device", "virtio-net-pci,netdev=" + id + ",romfile=,mac=" + LinkMAC(i)}
 }
 
 // escape protects commas, which separate the parts of an option.
