@@ -16,6 +16,7 @@ import (
 	kubectl "k8s.io/kubectl/pkg/cmd"
 
 	"github.com/coracle-os/coracle/kube/containerd"
+	_ "github.com/coracle-os/coracle/kube/english"
 	"github.com/coracle-os/coracle/kube/server"
 )
 
