@@ -68,7 +68,7 @@ func TestExternal(t *testing.T) {
 		{"named", "eth0", []string{"192.168.1.7"}, true, false, "eth0 10.0.2.15 <nil>", ""},
 		{"dual stack", "", []string{"10.0.2.15", "fec0::5054"}, true, true, "eth0 10.0.2.15 fec0::5054", ""},
 		{"loopback, without any network", "", []string{"127.0.0.1"}, true, false, "lo 127.0.0.1 <nil>", ""},
-		{"no such interface", "eth9", nil, true, false, "", "cluster.flannel.interface"},
+		{"no such interface", "eth9", nil, true, false, "", "no interface eth9"},
 		{"no such address", "", []string{"10.9.9.9"}, true, false, "", "[10.9.9.9]"},
 		{"no address at all", "", nil, true, false, "", "no interface"},
 		{"link-local only", "usb0", nil, false, true, "", "no global IPv6 address"},

@@ -52,7 +52,7 @@ func external(all []nic, name string, nodeIPs []string, v4, v6 bool) (*backend.E
 	})
 	switch {
 	case at < 0 && name != "":
-		return nil, fmt.Errorf("there is no interface %s, which cluster.flannel.interface names", name)
+		return nil, fmt.Errorf("there is no interface %s, which flannel is to use", name)
 	case at < 0:
 		return nil, fmt.Errorf("no interface has a node address of %v", nodeIPs)
 	}

@@ -51,13 +51,12 @@ var networkStages = []networkStage{
         bridge: {members: [{c}]}
         addresses: [172.16.5.7/24, 172.16.6.7/24]
         ipv6: off
-        mtu: 1300
         routes: [{to: 203.0.113.0/24, via: 172.16.5.1, metric: 10}]
 `,
 		links: map[string]wantLink{
 			"bond0": {"bond", "", 4000, false}, "{a}": {"device", "", 4000, false}, "{b}": {"device", "", 4000, false},
 			"plant": {"vlan", "192.0.2.7/24 198.51.100.7/24 2001:db8:20::7/64", 1400, false},
-			"br0":   {"bridge", "172.16.5.7/24 172.16.6.7/24", 1300, false}, "{c}": {"device", "", 1300, false},
+			"br0":   {"bridge", "172.16.5.7/24 172.16.6.7/24", 1500, false}, "{c}": {"device", "", 1500, false},
 		},
 		routes: []string{
 			"0.0.0.0/0 via 192.0.2.1 dev plant metric 900", "2001:db8:f00::/48 via 2001:db8:20::1 dev plant metric 30",

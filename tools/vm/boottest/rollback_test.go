@@ -71,19 +71,40 @@ func TestRollback(t *testing.T) {
 			l.rolledBack(api, version, regexp.MustCompile(c.reason))
 		}
 		l.milestone("node-ready", readyWithin)
-		// And one that is good goes through, by hand back, and on to the next: both slots have been written.
+		// And one that is good goes through.
 		l.upgradeTo(api, next.path)
 		l.bootReady(spec)
-		api = l.api()
-		l.confirmed(api, next.version)
-		l.upgradeTo(api, built(l.T, laterVersion).path)
-		l.bootReady(spec)
-		api = l.api()
-		l.confirmed(api, laterVersion)
-		l.rollback(api)
-		l.bootReady(spec)
-		api = l.api()
-		l.confirmed(api, next.version)
+		l.confirmed(l.api(), next.version)
+	})
+}
+
+// TestBothSlots upgrades a machine with work on it twice, so that both slots were written, and goes back by hand.
+func TestBothSlots(t *testing.T) {
+	onlyInAll(t)
+	trialLab(t, func(l *lab) {
+		l.bootReady(l.standard())
+		l.apply("workload.yaml")
+		l.wait("rollout", "status", "deployment/writer")
+		count, identity := l.syncedCount(), l.identity()
+		settled := func(version string) {
+			l.bootReady(l.standard())
+			l.confirmed(l.api(), version)
+			l.wait("rollout", "status", "deployment/writer")
+			n := l.syncedCount()
+			if n < count {
+				l.Errorf("the writer had synced %d, and is at %d now", count, n)
+			}
+			count = n
+			if now := l.identity(); now != identity {
+				l.Errorf("version %s has the identity %+v, was %+v", version, now, identity)
+			}
+		}
+		l.upgradeTo(l.api(), built(l.T, nextVersion).path)
+		settled(nextVersion)
+		l.upgradeTo(l.api(), built(l.T, laterVersion).path)
+		settled(laterVersion)
+		l.rollback(l.api())
+		settled(nextVersion)
 	})
 }
 
