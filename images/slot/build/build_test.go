@@ -106,7 +106,7 @@ func TestVerity(t *testing.T) {
 		t.Run(fmt.Sprint(blocks), func(t *testing.T) {
 			dir := t.TempDir()
 			root := random(t, dir, "root", blocks*build.BlockSize)
-			tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"), nil)
+			tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestVerity(t *testing.T) {
 			if err := verifyRoot(data, hashes, tree.RootHash); err != nil {
 				t.Fatal(err)
 			}
-			again, err := build.Verity(t.Context(), root, filepath.Join(dir, "again"), nil)
+			again, err := build.Verity(t.Context(), root, filepath.Join(dir, "again"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +134,7 @@ func TestVerityIsVeritysetups(t *testing.T) {
 	tools := disktest.Tools(t, "cryptsetup-bin")
 	dir := t.TempDir()
 	root := random(t, dir, "root", 300*build.BlockSize)
-	tree, err := build.WriteTree(t.Context(), root, filepath.Join(dir, "tree"), []byte("salt"), "sha256", sha256.New())
+	tree, err := build.WriteTree(t.Context(), root, filepath.Join(dir, "tree"), "sha256", sha256.New())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestVerityIsVeritysetups(t *testing.T) {
 
 func TestVerityRefusesPartBlocks(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := build.Verity(t.Context(), random(t, dir, "root", 5000), filepath.Join(dir, "tree"), nil); err == nil {
+	if _, err := build.Verity(t.Context(), random(t, dir, "root", 5000), filepath.Join(dir, "tree")); err == nil {
 		t.Error("no error")
 	}
 }
@@ -156,7 +156,7 @@ func TestAssemble(t *testing.T) {
 	root := random(t, dir, "root", 777*build.BlockSize)
 	kernel := random(t, dir, "kernel", 1_234_567)
 	initrd := random(t, dir, "initramfs", 900_000)
-	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"), nil)
+	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,23 +28,22 @@ type Tree struct {
 	Path       string
 	Size       uint64 // bytes, superblock included
 	RootHash   string // hex
-	Salt       string // hex
 	RootSize   uint64 // bytes of the root that it is over
 	RootSHA256 string // hex digest of the whole root image, for manifests
 }
 
 // Verity writes the hash tree of the file root to the file tree, as the kernel's dm-verity.rst and veritysetup define
-// it (version 1), with [slot.HashAlgorithm]. A salt makes equal blocks of different images differ. Slots have none: what two
+// it (version 1), with [slot.HashAlgorithm]. There is no salt, which makes equal blocks of different images differ: what two
 // versions have in common, their trees have too, and an upgrade does not fetch it.
-func Verity(ctx context.Context, root, tree string, salt []byte) (Tree, error) {
+func Verity(ctx context.Context, root, tree string) (Tree, error) {
 	h, err := blake2b.New256(nil)
 	if err != nil {
 		return Tree{}, err
 	}
-	return writeTree(ctx, root, tree, salt, slot.HashAlgorithm, h)
+	return writeTree(ctx, root, tree, slot.HashAlgorithm, h)
 }
 
-func writeTree(ctx context.Context, root, tree string, salt []byte, algorithm string, h hash.Hash) (Tree, error) {
+func writeTree(ctx context.Context, root, tree string, algorithm string, h hash.Hash) (Tree, error) {
 	digest, size, err := fileSHA256(ctx, root)
 	if err != nil {
 		return Tree{}, err
@@ -52,19 +51,16 @@ func writeTree(ctx context.Context, root, tree string, salt []byte, algorithm st
 	if size == 0 || size%BlockSize != 0 {
 		return Tree{}, fmt.Errorf("hash tree of %s: its size %d is not a positive multiple of %d: let the file system's maker pad it", root, size, BlockSize)
 	}
-	if len(salt) > len(superblock{}.Salt) {
-		return Tree{}, fmt.Errorf("hash tree of %s: a salt of %d bytes, %d at most", root, len(salt), len(superblock{}.Salt))
-	}
 	f, err := os.Open(root)
 	if err != nil {
 		return Tree{}, err
 	}
 	defer f.Close()
-	rootHash, levels, err := hashTree(h, contextReader{ctx, f}, salt)
+	rootHash, levels, err := hashTree(h, contextReader{ctx, f})
 	if err != nil {
 		return Tree{}, fmt.Errorf("hash tree of %s: %w", root, err)
 	}
-	out := newSuperblock(algorithm, digest, size, salt).block()
+	out := newSuperblock(algorithm, digest, size).block()
 	for _, level := range slices.Backward(levels) { // the top comes first
 		out = append(out, level...)
 	}
@@ -72,16 +68,16 @@ func writeTree(ctx context.Context, root, tree string, salt []byte, algorithm st
 		return Tree{}, err
 	}
 	return Tree{
-		Path: tree, Size: uint64(len(out)), RootHash: hex.EncodeToString(rootHash), Salt: hex.EncodeToString(salt),
+		Path: tree, Size: uint64(len(out)), RootHash: hex.EncodeToString(rootHash),
 		RootSize: size, RootSHA256: hex.EncodeToString(digest),
 	}, nil
 }
 
 // hashTree returns the hash that stands for all blocks of data, and the levels between, the one over the data first.
 // Each level is the hashes of the blocks of the one below, filled up with zeros to whole blocks.
-func hashTree(h hash.Hash, data io.Reader, salt []byte) (rootHash []byte, levels [][]byte, err error) {
+func hashTree(h hash.Hash, data io.Reader) (rootHash []byte, levels [][]byte, err error) {
 	for {
-		level, err := hashBlocks(h, data, salt)
+		level, err := hashBlocks(h, data)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -96,7 +92,7 @@ func hashTree(h hash.Hash, data io.Reader, salt []byte) (rootHash []byte, levels
 	}
 }
 
-func hashBlocks(h hash.Hash, data io.Reader, salt []byte) (hashes []byte, err error) {
+func hashBlocks(h hash.Hash, data io.Reader) (hashes []byte, err error) {
 	block := make([]byte, BlockSize)
 	for {
 		if _, err := io.ReadFull(data, block); err == io.EOF {
@@ -105,7 +101,6 @@ func hashBlocks(h hash.Hash, data io.Reader, salt []byte) (hashes []byte, err er
 			return nil, err
 		}
 		h.Reset()
-		h.Write(salt)
 		h.Write(block)
 		hashes = h.Sum(hashes)
 	}
@@ -128,14 +123,12 @@ type superblock struct {
 	_             [168]byte
 }
 
-func newSuperblock(algorithm string, digest []byte, size uint64, salt []byte) superblock {
+func newSuperblock(algorithm string, digest []byte, size uint64) superblock {
 	s := superblock{
 		Version: 1, HashType: 1, DataBlockSize: BlockSize, HashBlockSize: BlockSize, DataBlocks: size / BlockSize,
-		SaltSize: uint16(len(salt)),
 	}
 	copy(s.Signature[:], "verity")
 	copy(s.Algorithm[:], algorithm)
-	copy(s.Salt[:], salt)
 	// A name-based UUID (RFC 9562, version 8): random ones would make builds differ.
 	uuid := sha256.Sum256(append([]byte("coracle verity "), digest...))
 	copy(s.UUID[:], uuid[:])

@@ -54,7 +54,7 @@ func newMachine(t *testing.T, tools *debian.Tools, name string) *machine {
 	if err := os.WriteFile(root, make([]byte, 64<<10), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"), nil)
+	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"))
 	if err != nil {
 		t.Fatal(err)
 	}
