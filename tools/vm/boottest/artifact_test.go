@@ -36,9 +36,14 @@ type candidate struct{ path, version string }
 // built is an artifact that was built.
 func built(t testing.TB, version string) candidate {
 	t.Helper()
-	path := filepath.Join(out(), "coracle-"+version+"-amd64.slot")
+	return builtIn(t, out(), version)
+}
+
+func builtIn(t testing.TB, dir, version string) candidate {
+	t.Helper()
+	path := filepath.Join(dir, "coracle-"+version+"-amd64.slot")
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; `make test-artifacts` builds it", err)
+		t.Fatalf("%v; `make test-artifacts` or `make test-all-artifacts` builds it", err)
 	}
 	return candidate{path, version}
 }

@@ -63,7 +63,7 @@ func TestPulledWhileUpgrading(t *testing.T) {
 	lightLab(t, func(l *lab) {
 		// With several processors one boot in some dozens ends in a race of QEMU's, and a test of hours would begin again.
 		spec := machine.Spec{Memory: 512, CPUs: 1, Firmware: machine.UEFI, Network: machine.NAT}
-		p := &puller{spec: spec, versions: []candidate{lightBuilt(l.T, nextVersion), lightBuilt(l.T, laterVersion)}}
+		p := &puller{spec: spec, versions: []candidate{builtIn(l.T, light(), nextVersion), builtIn(l.T, light(), laterVersion)}}
 		l.boot(spec)
 		l.milestone("node-ready", readyWithin)
 		api := l.api()
@@ -86,17 +86,16 @@ func TestPulledWhileUpgradingKubernetes(t *testing.T) {
 	})
 }
 
+// light is the folder of what `make test-light` builds.
+func light() string { return filepath.Join(out(), "light") }
+
 // lightLab is a trialLab with the light image.
 func lightLab(t *testing.T, test func(l *lab)) {
 	t.Helper()
-	flashedLab(t, filepath.Join(out(), "light", "coracle-amd64.img"), diskSize, func(l *lab) {
+	flashedLab(t, filepath.Join(light(), "coracle-amd64.img"), diskSize, func(l *lab) {
 		l.configure(string(l.dev.ServerConfig(quickTrial)))
 		test(l)
 	})
-}
-
-func lightBuilt(t testing.TB, version string) candidate {
-	return candidate{filepath.Join(out(), "light", "coracle-"+version+"-amd64.slot"), version}
 }
 
 // pull pulls the plug n times. kept checks that what the machine stored is there.

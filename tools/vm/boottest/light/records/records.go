@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/coracle-os/coracle/machined/atomicfile"
 )
 
 // Size of a record, in bytes: not a divisor of a disk's sector, so that some are torn when a write is.
@@ -53,7 +55,7 @@ func Open(path string) (*Log, Found, error) {
 	if last := found.All; last > 0 && !bytes.Equal(content[(last-1)*Size:last*Size], record(last)) {
 		found.All--
 	}
-	if err := errors.Join(f.Truncate(int64(found.All)*Size), f.Sync(), syncDir(filepath.Dir(path))); err != nil {
+	if err := errors.Join(f.Truncate(int64(found.All)*Size), f.Sync(), atomicfile.SyncDir(filepath.Dir(path))); err != nil {
 		f.Close()
 		return nil, found, err
 	}
@@ -71,11 +73,3 @@ func (l *Log) Add() error {
 
 // Close closes the file.
 func (l *Log) Close() error { return l.f.Close() }
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
