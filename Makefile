@@ -81,7 +81,7 @@ test: test-artifacts ## Unit tests, then boot tests on the real image
 .PHONY: test-all
 test-all: test-all-artifacts ## Everything: unit tests, all boot tests, reproducibility
 	go test -vet=off $$(go list ./... | grep -v /boottest)
-	CORACLE_REQUIRE_IMAGE=1 CORACLE_TEST_ALL=1 go test -vet=off -count=1 -timeout 240m -v ./tools/vm/boottest
+	CORACLE_REQUIRE_IMAGE=1 CORACLE_TEST_ALL=1 go test -vet=off -count=1 -timeout 8h -v ./tools/vm/boottest
 	$(MAKE) repro
 
 .PHONY: repro
