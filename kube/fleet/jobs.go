@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -51,11 +52,7 @@ func (j *jobs) of(upgrade types.UID) map[string]Job {
 func (j *jobs) reboots() map[string]time.Time {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	all := map[string]time.Time{}
-	for node, at := range j.rebooted {
-		all[node] = at
-	}
-	return all
+	return maps.Clone(j.rebooted)
 }
 
 // forget takes jobs off that are over, once what came of them is stored.

@@ -3,9 +3,6 @@ package fleet
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,7 +20,6 @@ const (
 	keySecret    = "coracle-fleet-key" // private, PKCS #8 in PEM
 	keyField     = "key.pem"
 	keyConfigMap = "coracle-fleet" // public, in text form, and as a machine config has it
-	pemType      = "PRIVATE KEY"
 )
 
 // loadKey reads the controller's key, or makes it. One that is there but cannot be read is an error: machines know it.
@@ -40,9 +36,9 @@ func loadKey(ctx context.Context, client kubernetes.Interface) (ed25519.PrivateK
 	if err != nil {
 		return nil, fmt.Errorf("key of the fleet controller: %w", err)
 	}
-	key, err := parseKey(secret.Data[keyField])
+	key, err := keys.Decode(secret.Data[keyField])
 	if err != nil {
-		return nil, fmt.Errorf("key of the fleet controller: Secret %s in %s: %w; restore it, or delete it for a new key, which machines have to be told", keySecret, keyNamespace, err)
+		return nil, fmt.Errorf("key of the fleet controller: %s of Secret %s in %s: %w; restore it, or delete it for a new key, which machines have to be told", keyField, keySecret, keyNamespace, err)
 	}
 	return key, showKey(ctx, client, keys.Public(key))
 }
@@ -52,30 +48,14 @@ func newSecret() (*corev1.Secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("encode key: %w", err)
-	}
-	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: keySecret},
-		Data:       map[string][]byte{keyField: pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der})},
-	}, nil
-}
-
-func parseKey(text []byte) (ed25519.PrivateKey, error) {
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != pemType {
-		return nil, fmt.Errorf("its %s is not a PEM file with a %s", keyField, pemType)
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	text, err := keys.Encode(key)
 	if err != nil {
 		return nil, err
 	}
-	key, ok := parsed.(ed25519.PrivateKey)
-	if !ok {
-		return nil, errors.New("it is not an Ed25519 key")
-	}
-	return key, nil
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: keyNamespace, Name: keySecret},
+		Data:       map[string][]byte{keyField: text},
+	}, nil
 }
 
 // showKey makes the public key known in a ConfigMap.

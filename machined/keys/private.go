@@ -54,31 +54,49 @@ func Load(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != pemType {
-		return nil, fmt.Errorf("key %s: is not a PEM file with a %s", path, pemType)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	private, err := Decode(text)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)
-	}
-	private, ok := key.(ed25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("key %s: is not an Ed25519 key", path)
 	}
 	return private, nil
 }
 
-// Save stores a private key as PKCS #8 in PEM, readable by its owner only.
-func Save(path string, private ed25519.PrivateKey) error {
+// Decode reads a private key that [Encode] wrote.
+func Decode(text []byte) (ed25519.PrivateKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != pemType {
+		return nil, errors.New("is not a PEM file with a " + pemType)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return nil, errors.New("is not an Ed25519 key")
+	}
+	return private, nil
+}
+
+// Encode writes a private key as PKCS #8 in PEM.
+func Encode(private ed25519.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return fmt.Errorf("encode key: %w", err)
+		return nil, fmt.Errorf("encode key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), nil
+}
+
+// Save stores a private key as PKCS #8 in PEM, readable by its owner only.
+func Save(path string, private ed25519.PrivateKey) error {
+	text, err := Encode(private)
+	if err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("store key: %w", err)
 	}
-	return atomicfile.Write(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}), 0o600)
+	return atomicfile.Write(path, text, 0o600)
 }
 
 // Certificate wraps a key in a self-signed certificate, which is only the envelope that TLS wants: both ends pin the
