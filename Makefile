@@ -30,7 +30,7 @@ BUILD_FLAGS := $(if $(VERSION),--version $(VERSION)) $(if $(RELEASE),--release) 
 
 .PHONY: run
 run: image ## Build the image, boot it in QEMU until its node is Ready, stay until Ctrl-C (DETACH=1: return when Ready)
-	$(VM) run --image $(IMAGE) --dir $(OUT)/run --memory $(MEMORY) --cpus $(CPUS) --firmware $(FIRMWARE) --disk-size $(DISK) $(if $(DETACH),--detach)
+	$(VM) run --arch $(ARCH) --image $(IMAGE) --dir $(OUT)/run --memory $(MEMORY) --cpus $(CPUS) --firmware $(FIRMWARE) --disk-size $(DISK) $(if $(DETACH),--detach)
 
 .PHONY: stop
 stop: ## End the machine that `make run DETACH=1` left running
@@ -127,7 +127,7 @@ generate: ## Generate what is checked in: the API's Go code from its protobuf de
 
 .PHONY: host
 host: ## Install from apt what the build and the tests need, if it is missing
-	@tools/host-packages.sh
+	@tools/host-packages.sh $(ARCH)
 
 .PHONY: clean
 clean: ## Remove what was built; downloaded packages stay in _out/cache

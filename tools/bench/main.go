@@ -37,7 +37,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.image, "image", "_out/coracle-amd64.img", "disk image to measure; its .zst is beside it")
 	flag.StringVar(&o.baselineImage, "baseline-image", "_out/baseline/coracle-amd64.img", "disk image of the baseline (tools/bench/baseline)")
-	flag.StringVar(&o.busybox, "busybox", "_out/test/busybox.tar", "archive of the container image that the pod runs")
+	flag.StringVar(&o.busybox, "busybox", "_out/test/amd64/busybox.tar", "archive of the container image that the pod runs")
 	flag.StringVar(&o.out, "out", "_out/bench.json", "the report; what an earlier run measured and this one does not is kept")
 	flag.DurationVar(&o.settle, "settle", 2*time.Minute, "how long a machine is left alone before its memory is measured")
 	flag.DurationVar(&o.idle, "idle", 10*time.Minute, "how long disk writes are counted")

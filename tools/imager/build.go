@@ -33,6 +33,7 @@ type builder struct {
 	tools    *debian.Tools
 	files    *debian.Picker   // over packages and what they depend on
 	plain    *debian.Picker   // over packages of which only data is taken
+	linked   []debian.Package // those with C libraries that programs are linked with, and what they depend on
 	shipped  []debian.Package // those that the image has anything of
 	kernel   kernel.Kernel
 	modules  moduleLists

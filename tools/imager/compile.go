@@ -22,7 +22,7 @@ func (b *builder) compile(ctx context.Context, p definition.Program) (string, er
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return "", err
 	}
-	if err := b.source.Build(ctx, b.arch, p, out); err != nil {
+	if err := b.source.Build(ctx, b.arch, p, b.inWork("sysroot"), out); err != nil {
 		return "", err
 	}
 	info, err := os.Stat(out)

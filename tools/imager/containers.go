@@ -17,7 +17,7 @@ func (b *builder) makeContainer(ctx context.Context, c definition.Container) (st
 	if err != nil {
 		return "", err
 	}
-	image, err := d.Image(ctx, b.arch.Name, b.source.Time, oci.Sources{
+	image, err := d.Image(ctx, b.arch.GOARCH, b.source.Time, oci.Sources{
 		Program: func(ctx context.Context, p definition.Program) (string, error) { return b.containerProgram(ctx, c, p) },
 		Debian:  func(pkg string) (string, error) { return b.containerPackage(ctx, c, pkg) },
 	})
@@ -37,7 +37,7 @@ func (b *builder) containerFile(c definition.Container) string {
 	if c.Path != "" {
 		return filepath.Join(b.inWork("containers"), filepath.Base(c.Path))
 	}
-	return filepath.Join(b.out, "test", containerName(c)+".tar")
+	return filepath.Join(b.out, "test", b.arch.Name, containerName(c)+".tar")
 }
 
 // containerName is the definition's file name without its ending.
@@ -50,7 +50,7 @@ func (b *builder) containerProgram(ctx context.Context, c definition.Container, 
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return "", err
 	}
-	if err := b.source.Build(ctx, b.arch, p, out); err != nil {
+	if err := b.source.Build(ctx, b.arch, p, b.inWork("sysroot"), out); err != nil {
 		return "", err
 	}
 	if c.Path != "" {

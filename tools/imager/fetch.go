@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -34,7 +33,10 @@ func (b *builder) inspect(ctx context.Context) (string, error) {
 // fetch gets the Debian packages that files are taken from, the kernel, and the build tools.
 func (b *builder) fetch(ctx context.Context) (string, error) {
 	var err error
-	if b.archive, err = b.openArchive(ctx, b.arch.Debian); err != nil {
+	if b.archive, err = debian.Open(ctx, debian.Options{
+		Suite: b.definition.Debian.Suite, Components: b.definition.Debian.Components, Arch: b.arch.Name, Cache: b.cache,
+		Warn: func(what string, err error) { fmt.Fprintf(os.Stderr, "\nwarning: %s: %v\n", what, err) },
+	}); err != nil {
 		return "", err
 	}
 	d := b.definition
@@ -60,31 +62,36 @@ func (b *builder) fetch(ctx context.Context) (string, error) {
 		return "", err
 	}
 	b.ship(b.kernel.Package)
+	if libraries := b.cLibraries(); len(libraries) > 0 {
+		if b.linked, err = b.archive.Sysroot(ctx, b.inWork("sysroot"), libraries...); err != nil {
+			return "", err
+		}
+	}
 	if err := b.fetchTools(ctx); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%d packages, kernel %s", len(b.archive.Used()), b.kernel.Release), nil
 }
 
-func (b *builder) openArchive(ctx context.Context, debianArch string) (*debian.Archive, error) {
-	return debian.Open(ctx, debian.Options{
-		Suite: b.definition.Debian.Suite, Components: b.definition.Debian.Components, Arch: debianArch, Cache: b.cache,
-		Warn: func(what string, err error) { fmt.Fprintf(os.Stderr, "\nwarning: %s: %v\n", what, err) },
-	})
+// cLibraries are the packages with C libraries that programs are linked with.
+func (b *builder) cLibraries() []string {
+	var names []string
+	for _, p := range b.definition.Go {
+		names = append(names, p.CGO...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // fetchTools gets the programs that make file systems, indexes and boot loaders, for the build host's architecture.
 func (b *builder) fetchTools(ctx context.Context) error {
-	host, err := arch.Named(runtime.GOARCH)
+	host, err := arch.Host()
 	if err != nil {
-		return fmt.Errorf("build host: %w", err)
+		return err
 	}
-	archive := b.archive
-	if host.Debian != b.arch.Debian {
-		if archive, err = b.openArchive(ctx, host.Debian); err != nil {
-			return err
-		}
-		defer archive.Close()
+	archive, err := b.archive.For(ctx, host.Name)
+	if err != nil {
+		return err
 	}
 	b.tools, err = archive.Tools(ctx, slices.Concat(rootfs.Packages, disk.Packages, []string{"kmod"})...)
 	return err

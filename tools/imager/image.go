@@ -66,7 +66,7 @@ func (b *builder) makeInitramfs(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b.layout, err = slotbuild.Plan(b.source.Version, b.arch.Name, b.kernel.Image, info.Size()+layoutRoom, b.tree)
+	b.layout, err = slotbuild.Plan(b.source.Version, b.arch.GOARCH, b.kernel.Image, info.Size()+layoutRoom, b.tree)
 	if err != nil {
 		return "", err
 	}

@@ -6,7 +6,7 @@
 //	imager validate FILE  check a definition
 //	imager repro FILE     build twice and compare every output
 //
-// It needs Go, git, apt and, for runc, a C compiler with libseccomp; no root. See `imager COMMAND --help` for flags.
+// It needs Go, git, apt and, for runc, a C compiler for the architecture; no root. See `imager COMMAND --help` for flags.
 package main
 
 import (

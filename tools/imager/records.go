@@ -26,7 +26,7 @@ func (b *builder) makeRecords(ctx context.Context) error {
 			b.ship(p)
 		}
 	}
-	programs, err := b.shippedPrograms(ctx)
+	programs, err := b.shippedPrograms()
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (b *builder) makeRecords(ctx context.Context) error {
 }
 
 // shippedPrograms are the Go programs of the image, with the C libraries that are linked into them.
-func (b *builder) shippedPrograms(ctx context.Context) ([]sbom.Program, error) {
+func (b *builder) shippedPrograms() ([]sbom.Program, error) {
 	cgo := map[string][]string{}
 	for _, p := range b.allPrograms() {
 		cgo[p.Path] = p.CGO
@@ -57,11 +57,11 @@ func (b *builder) shippedPrograms(ctx context.Context) ([]sbom.Program, error) {
 	for _, name := range slices.Sorted(maps.Keys(b.programs)) {
 		p := sbom.Program{Path: name, File: b.programs[name]}
 		for _, library := range cgo[name] {
-			installed, err := debian.Installed(ctx, library, b.arch.Debian)
+			linked, err := debian.Find(b.linked, library)
 			if err != nil {
 				return nil, fmt.Errorf("C library of %s: %w", name, err)
 			}
-			p.Static = append(p.Static, installed)
+			p.Static = append(p.Static, linked)
 		}
 		programs = append(programs, p)
 	}

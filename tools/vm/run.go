@@ -33,10 +33,11 @@ type runOptions struct {
 func parseRun(args []string) (runOptions, error) {
 	var o runOptions
 	flags, dir := newFlags("run")
-	flags.StringVar(&o.image, "image", "_out/coracle-amd64.img", "disk image to boot")
+	flags.StringVar(&o.spec.Arch, "arch", "amd64", "architecture of the machine: amd64 or arm64")
+	flags.StringVar(&o.image, "image", "", "disk image to boot (default _out/coracle-ARCH.img)")
 	flags.IntVar(&o.spec.Memory, "memory", 2048, "memory in MiB")
 	flags.IntVar(&o.spec.CPUs, "cpus", 2, "number of CPUs")
-	firmware := flags.String("firmware", string(machine.UEFI), "uefi or bios")
+	firmware := flags.String("firmware", string(machine.UEFI), "uefi or, on amd64, bios")
 	network := flags.String("network", string(machine.NAT), "nat, silent (a link on which nobody answers) or none")
 	flags.Func("disk-size", "size of the disk that the image is written to (default 8G)", func(s string) (err error) {
 		o.diskSize, err = parseSize(s)
@@ -56,6 +57,9 @@ func parseRun(args []string) (runOptions, error) {
 		return o, err
 	}
 	o.dir, o.spec.Firmware, o.spec.Network = *dir, machine.Firmware(*firmware), machine.Network(*network)
+	if o.image == "" {
+		o.image = "_out/coracle-" + o.spec.Arch + ".img"
+	}
 	if o.diskSize == 0 {
 		o.diskSize = 8 << 30
 	}

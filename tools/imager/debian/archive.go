@@ -41,8 +41,8 @@ type Options struct {
 // Archive is one Debian suite for one architecture.
 type Archive struct {
 	Options
-	config string // apt.conf
-	lock   *os.File
+	config string   // apt.conf
+	lock   *os.File // nil when another Archive has it
 	used   map[string]Package
 }
 
@@ -52,15 +52,43 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 	if _, err := os.Stat(keyring); err != nil {
 		return nil, fmt.Errorf("%s is missing: install the package debian-archive-keyring", keyring)
 	}
-	mirrors, err := HostMirrors()
-	if err != nil {
-		return nil, err
-	}
 	cache, err := filepath.Abs(o.Cache)
 	if err != nil {
 		return nil, err
 	}
 	o.Cache = cache
+	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
+		return nil, err
+	}
+	lock, err := o.wait(ctx, filepath.Join(o.Cache, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	a, err := o.archive(ctx)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	a.lock = lock
+	return a, nil
+}
+
+// For is the same suite for another architecture. It lasts no longer than a, whose Close is for both.
+func (a *Archive) For(ctx context.Context, arch string) (*Archive, error) {
+	if arch == a.Arch {
+		return a, nil
+	}
+	o := a.Options
+	o.Arch = arch
+	return o.archive(ctx)
+}
+
+// archive prepares apt's folders and package lists, in a cache that is locked.
+func (o Options) archive(ctx context.Context) (*Archive, error) {
+	mirrors, err := HostMirrors()
+	if err != nil {
+		return nil, err
+	}
 	// Lists of other components are other lists.
 	dir := filepath.Join(o.Cache, "apt", strings.Join(append([]string{o.Suite, o.Arch}, o.Components...), "_"))
 	a := &Archive{Options: o, config: filepath.Join(dir, "apt.conf"), used: map[string]Package{}}
@@ -69,25 +97,17 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 			return nil, err
 		}
 	}
-	if a.lock, err = a.wait(ctx, filepath.Join(o.Cache, "lock")); err != nil {
-		return nil, err
-	}
 	if err := a.configure(ctx, dir, mirrors); err != nil {
-		a.Close()
 		return nil, err
 	}
-	if err := a.update(ctx); err != nil {
-		a.Close()
-		return nil, err
-	}
-	return a, nil
+	return a, a.update(ctx)
 }
 
 // Close releases the cache. The Archive's unpacked packages stay.
 func (a *Archive) Close() error { return a.lock.Close() }
 
 // wait locks the cache, after any other imager that uses it.
-func (a *Archive) wait(ctx context.Context, name string) (*os.File, error) {
+func (o Options) wait(ctx context.Context, name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
@@ -102,13 +122,13 @@ func (a *Archive) wait(ctx context.Context, name string) (*os.File, error) {
 			return nil, fmt.Errorf("lock %s: %w", name, err)
 		}
 		if !waiting {
-			a.warn("waiting for another build to end", fmt.Errorf("it uses %s", a.Cache))
+			o.warn("waiting for another build to end", fmt.Errorf("it uses %s", o.Cache))
 		}
 		select {
 		case <-time.After(lockInterval):
 		case <-ctx.Done():
 			f.Close()
-			return nil, fmt.Errorf("wait for the cache %s: %w", a.Cache, context.Cause(ctx))
+			return nil, fmt.Errorf("wait for the cache %s: %w", o.Cache, context.Cause(ctx))
 		}
 	}
 }
@@ -203,9 +223,9 @@ func (a *Archive) update(ctx context.Context) error {
 // stamp is a file as old as the package lists.
 func (a *Archive) stamp() string { return filepath.Join(filepath.Dir(a.config), "updated") }
 
-func (a *Archive) warn(what string, err error) {
-	if a.Warn != nil {
-		a.Warn(what, err)
+func (o Options) warn(what string, err error) {
+	if o.Warn != nil {
+		o.Warn(what, err)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // checker collects what is wrong beyond the syntax.
 type checker struct {
-	doc      *strict.Document
+	doc      *strict.Document // that is looked at
 	problems strict.Problems
 	paths    map[string]string // path in the root to the field that puts it there
 }
@@ -25,10 +25,29 @@ func (c *checker) fail(field, format string, args ...any) {
 	c.problems = append(c.problems, c.doc.Problem(field, format, args...))
 }
 
-func (d *Definition) problems(doc *strict.Document) strict.Problems {
-	c := &checker{doc: doc, paths: map[string]string{}}
+// problems are those of all parts of d, the last of which is its own file.
+func (d *Definition) problems(parts []part) strict.Problems {
+	c := &checker{paths: map[string]string{}}
+	for _, p := range parts {
+		c.doc = p.doc
+		c.part(&p.Definition, d.Go)
+	}
 	c.oneOf("arch", d.Arch, arch.Names())
 	c.needed("kernel.package", d.Kernel.Package)
+	c.needed("initramfs.init", d.Initramfs.Init)
+	for field, sets := range map[string][]string{"initramfs": d.Kernel.Modules.Initramfs, "root": d.Kernel.Modules.Root} {
+		if len(sets) == 0 {
+			c.fail("kernel.modules."+field, "is needed: at least one set of arch/modules.yml")
+		}
+	}
+	return c.problems
+}
+
+// part looks at one file of a definition. Its services may be any of programs.
+func (c *checker) part(d *Definition, programs []Program) {
+	for i, name := range d.Include {
+		c.inside(fmt.Sprintf("include[%d]", i), name)
+	}
 	c.packageName("kernel.package", d.Kernel.Package)
 	for i, a := range d.Kernel.Arguments {
 		if err := grub.CheckArgument(a); err != nil {
@@ -40,7 +59,6 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 	for i, name := range d.Firmware.Packages {
 		c.packageName(fmt.Sprintf("firmware.packages[%d]", i), name)
 	}
-	c.needed("initramfs.init", d.Initramfs.Init)
 	for i, p := range d.Packages {
 		c.debianPackage(fmt.Sprintf("packages[%d]", i), p)
 	}
@@ -67,7 +85,7 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 	for i, s := range d.Services {
 		field := fmt.Sprintf("services[%d]", i)
 		c.needed(field+".name", s.Name)
-		if !slices.ContainsFunc(d.Go, func(p Program) bool { return p.Path == s.Program }) {
+		if !slices.ContainsFunc(programs, func(p Program) bool { return p.Path == s.Program }) {
 			c.fail(field+".program", "%q is not the path of a program in the section go", s.Program)
 		}
 	}
@@ -75,7 +93,6 @@ func (d *Definition) problems(doc *strict.Document) strict.Problems {
 	if d.Disk.Slot%(1<<20) != 0 {
 		c.fail("disk.slot", "is %s, should be a multiple of 1MiB", d.Disk.Slot)
 	}
-	return c.problems
 }
 
 // keyName keeps names on their line of the file with the trusted keys.
@@ -128,9 +145,6 @@ func (c *checker) moduleSets(field string, names []string) {
 		if _, ok := arch.Modules[name]; !ok {
 			c.fail(fmt.Sprintf("%s[%d]", field, i), "%q is not a set of arch/modules.yml%s", name, didYouMean(name, known))
 		}
-	}
-	if len(names) == 0 {
-		c.fail(field, "is needed: at least one set of arch/modules.yml")
 	}
 }
 

@@ -8,13 +8,13 @@ import (
 	"slices"
 
 	"github.com/coracle-os/coracle/configs/grub"
-	"github.com/coracle-os/coracle/machined/config/strict"
 	"github.com/coracle-os/coracle/machined/keys"
 )
 
 // Definition is one image.
 type Definition struct {
-	Arch       string      `yaml:"arch"` // GOARCH
+	Arch       string      `yaml:"arch"`              // Debian's name
+	Include    []string    `yaml:"include,omitempty"` // files of the repository with what definitions have in common
 	Debian     Debian      `yaml:"debian,omitempty"`
 	Kernel     Kernel      `yaml:"kernel,omitempty"`
 	Firmware   Firmware    `yaml:"firmware,omitempty"`
@@ -126,17 +126,24 @@ func Load(name string) (*Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read image definition: %w", err)
 	}
-	return Parse(name, data)
+	return Parse(name, data, func(included string) ([]byte, error) {
+		dir, err := Repository(name)
+		if err != nil {
+			return nil, err
+		}
+		return os.ReadFile(filepath.Join(dir, included))
+	})
 }
 
-// Parse checks data, the content of file name, as [Load] does.
-func Parse(name string, data []byte) (*Definition, error) {
-	d := &Definition{}
-	doc, err := strict.Decode(name, data, d)
+// Parse checks data, the content of file name, as [Load] does. read reads the files that it includes.
+func Parse(name string, data []byte, read func(name string) ([]byte, error)) (*Definition, error) {
+	p, err := decode(name, data)
 	if err != nil {
 		return nil, err
 	}
-	if problems := d.problems(doc); len(problems) > 0 {
+	included, problems := p.included(read)
+	d := p.merge(included)
+	if problems = append(problems, d.problems(append(included, p))...); len(problems) > 0 {
 		return nil, problems.Sorted()
 	}
 	if len(d.Kernel.Arguments) == 0 { // They have commas, so that the tag default cannot have them.

@@ -2,11 +2,14 @@ package definition
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/coracle-os/coracle/arch"
 )
 
 // minimal is the smallest valid definition.
@@ -22,8 +25,11 @@ initramfs:
 
 const key = "ed25519:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
+// nothing reads files that are not there.
+func nothing(string) ([]byte, error) { return nil, fs.ErrNotExist }
+
 func TestParseTrust(t *testing.T) {
-	d, err := Parse("a.yml", []byte(minimal+"trust:\n- {name: releases 2026, key: \""+key+"\"}\nminimumVersion: 0.1.0\n"))
+	d, err := Parse("a.yml", []byte(minimal+"trust:\n- {name: releases 2026, key: \""+key+"\"}\nminimumVersion: 0.1.0\n"), nothing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +39,7 @@ func TestParseTrust(t *testing.T) {
 }
 
 func TestParseSetsDefaults(t *testing.T) {
-	d, err := Parse("a.yml", []byte(minimal))
+	d, err := Parse("a.yml", []byte(minimal), nothing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +51,7 @@ func TestParseSetsDefaults(t *testing.T) {
 			t.Errorf("kernel arguments %q are without %s", d.Kernel.Arguments, want)
 		}
 	}
-	d, err = Parse("a.yml", []byte(strings.Replace(minimal, "kernel:", "kernel:\n  arguments: [quiet]", 1)))
+	d, err = Parse("a.yml", []byte(strings.Replace(minimal, "kernel:", "kernel:\n  arguments: [quiet]", 1)), nothing)
 	if err != nil || !slices.Equal(d.Kernel.Arguments, []string{"quiet"}) {
 		t.Errorf("kernel arguments of its own: %+v, %v", d, err)
 	}
@@ -55,7 +61,7 @@ func TestParseSetsDefaults(t *testing.T) {
 func TestParseRefusesArguments(t *testing.T) {
 	for _, bad := range []string{"", "a b", `a\b`, "a;b", "a|b", "a&b", "a<b", "a>b", "a{b", "a}b", "a#b", "a$b", "a'b", "a\"b", "a\tb", "a\rb"} {
 		text := strings.Replace(minimal, "kernel:", fmt.Sprintf("kernel:\n  arguments:\n  - quiet\n  - %q", bad), 1)
-		if _, err := Parse("a.yml", []byte(text)); err == nil || !strings.Contains(err.Error(), "a.yml:5: kernel.arguments[1]") {
+		if _, err := Parse("a.yml", []byte(text), nothing); err == nil || !strings.Contains(err.Error(), "a.yml:5: kernel.arguments[1]") {
 			t.Errorf("argument %q: error %v, want one for line 5", bad, err)
 		}
 	}
@@ -94,7 +100,7 @@ func TestParseRefuses(t *testing.T) {
 		{"several mistakes at once", "root: {level: 99}\ndisk: {slot: 1kB}\n", []string{"root.level", "disk.slot"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := Parse("a.yml", []byte(minimal+test.add))
+			_, err := Parse("a.yml", []byte(minimal+test.add), nothing)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -108,7 +114,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestParseNamesWhatIsMissing(t *testing.T) {
-	_, err := Parse("a.yml", []byte("arch: amd65\nkernel:\n  modules: {initramfs: [verity-rot], root: [kubernetes]}\n"))
+	_, err := Parse("a.yml", []byte("arch: amd65\nkernel:\n  modules: {initramfs: [verity-rot], root: [kubernetes]}\n"), nothing)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -134,13 +140,48 @@ func TestSize(t *testing.T) {
 	}
 }
 
+func TestInclude(t *testing.T) {
+	files := map[string]string{
+		"common.yml": "kernel:\n  package: linux-image-of-all\n  modules:\n    initramfs: [verity-root]\n    root: [kubernetes]\n" +
+			"initramfs: {init: ./init/stage1}\ngo: [{path: /usr/bin/init, package: ./init}]\nroot: {level: 7}\n",
+		"wrong.yml":  "kernl: {}\n",
+		"whole.yml":  minimal,
+		"nested.yml": "include: [common.yml]\n",
+	}
+	read := func(name string) ([]byte, error) {
+		if text, ok := files[name]; ok {
+			return []byte(text), nil
+		}
+		return nil, fs.ErrNotExist
+	}
+	d, err := Parse("a.yml", []byte("arch: arm64\ninclude: [common.yml]\nkernel:\n  package: linux-image-arm64\n  modules: {root: [network]}\n"+
+		"services: [{name: init, program: /usr/bin/init}]\n"), read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(d.Kernel.Package, d.Kernel.Modules, d.Initramfs, d.Root.Level, d.Include), "linux-image-arm64{[verity-root] [kubernetes network]} {./init/stage1} 7 []"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, test := range []struct{ name, text, want string }{
+		{"a file that is not there", "arch: amd64\ninclude: [no.yml]\n", "a.yml:2: include[0]: file does not exist"},
+		{"a file outside", "arch: amd64\ninclude: [../no.yml]\n", "not a path inside"},
+		{"a mistake in it", "arch: amd64\ninclude: [wrong.yml]\n", "wrong.yml:1: kernl: unknown field"},
+		{"a whole definition", "arch: amd64\ninclude: [whole.yml]\n", "whole.yml has the field arch"},
+		{"one that includes", "arch: amd64\ninclude: [nested.yml]\n", "nested.yml has the field arch or include"},
+		{"a file twice", "arch: amd64\ninclude: [common.yml]\nfiles: [{path: /usr/bin/init, content: x}]\n", "a.yml:3: files[0].path: /usr/bin/init is already put there by go[0].path"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := Parse("a.yml", []byte(test.text), read); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
 // The definitions of the repository are valid, and what they name of it is there.
 func TestImages(t *testing.T) {
-	names, err := filepath.Glob("../../../images/*.yml")
-	if err != nil || len(names) == 0 {
-		t.Fatal("no definitions", err)
-	}
-	for _, name := range names {
+	for _, name := range arch.Names() {
+		name = filepath.Join("../../../images", name+".yml")
 		d, err := Load(name)
 		if err != nil {
 			t.Error(err)
@@ -167,7 +208,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(minimal))
 	f.Add([]byte(minimal + "files: [{path: /etc/a, concatenate: 'p:/*'}]\nroot: {format: erofs, compression: xz}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := Parse("fuzz.yml", data)
+		d, err := Parse("fuzz.yml", data, nothing)
 		if (d == nil) == (err == nil) {
 			t.Fatalf("definition %v with error %v", d, err)
 		}

@@ -106,11 +106,13 @@ func (s Source) golang(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// Build builds program p for architecture a into the file out.
-func (s Source) Build(ctx context.Context, a arch.Architecture, p definition.Program, out string) error {
-	cgo := len(p.CGO) > 0
+// Build builds program p for architecture a into the file out. One with C code is built with the headers and libraries in the
+// folder sysroot.
+func (s Source) Build(ctx context.Context, a arch.Architecture, p definition.Program, sysroot, out string) error {
+	cgo, env := len(p.CGO) > 0, a.GoEnv()
 	if cgo {
-		// Go would keep a program that it linked before, though the host's C libraries may be newer by now.
+		env = a.CgoEnv(sysroot)
+		// Go would keep a program that it linked before, though the C libraries may be newer by now.
 		if err := os.Remove(out); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -118,7 +120,7 @@ func (s Source) Build(ctx context.Context, a arch.Architecture, p definition.Pro
 	args := append([]string{"build"}, arch.GoArgs(s.Kubernetes, p.Tags, cgo)...)
 	cmd := exec.CommandContext(ctx, "go", append(args, "-o", out, p.Package)...)
 	cmd.Dir = s.Dir
-	cmd.Env = append(os.Environ(), a.GoEnv(cgo)...)
+	cmd.Env = append(os.Environ(), env...)
 	if _, err := command.Output(cmd); err != nil {
 		return fmt.Errorf("build %s from %s: %w", p.Path, p.Package, err)
 	}

@@ -51,7 +51,7 @@ func TestBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, out := Source{Dir: dir, Kubernetes: "v1.37.2"}, filepath.Join(dir, "out")
-	if err := s.Build(t.Context(), a, definition.Program{Path: "/usr/bin/x", Package: "."}, out); err != nil {
+	if err := s.Build(t.Context(), a, definition.Program{Path: "/usr/bin/x", Package: "."}, "", out); err != nil {
 		t.Fatal(err)
 	}
 	info, err := buildinfo.ReadFile(out)
@@ -65,7 +65,7 @@ func TestBuild(t *testing.T) {
 	if settings["CGO_ENABLED"] != "0" || settings["-trimpath"] != "true" || settings["GOARCH"] != "amd64" {
 		t.Errorf("built with %v", settings)
 	}
-	err = s.Build(t.Context(), a, definition.Program{Path: "/usr/bin/x", Package: "./broken"}, out)
+	err = s.Build(t.Context(), a, definition.Program{Path: "/usr/bin/x", Package: "./broken"}, "", out)
 	for _, want := range []string{"/usr/bin/x", "./broken", "go build", "undefined: nothing"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error %v", want, err)

@@ -33,14 +33,14 @@ func out() string {
 }
 
 // image is the disk image under test. Without it the test is skipped, or fails when one is required.
-func image(t *testing.T) string {
+func image(t *testing.T, arch string) string {
 	t.Helper()
-	path := filepath.Join(out(), "coracle-amd64.img")
+	path := filepath.Join(out(), "coracle-"+arch+".img")
 	if _, err := os.Stat(path); err != nil {
 		if os.Getenv("CORACLE_REQUIRE_IMAGE") == "1" {
-			t.Fatalf("no image to test: %v; `make image` builds it", err)
+			t.Fatalf("no image to test: %v; `make image ARCH=%s` builds it", err, arch)
 		}
-		t.Skipf("no image to test: %v; `make image` builds it", err)
+		t.Skipf("no image to test: %v; `make image ARCH=%s` builds it", err, arch)
 	}
 	return path
 }
@@ -60,6 +60,7 @@ func onlyInAll(t *testing.T) {
 type lab struct {
 	*testing.T
 	attempt *attempt
+	arch    string // of the image
 	dev     *device.Device
 	machine *machine.Machine // of the last boot
 }
@@ -67,14 +68,15 @@ type lab struct {
 // newLab runs a test with a device: a disk of size bytes to which the image was flashed.
 func newLab(t *testing.T, size int64, test func(l *lab)) {
 	t.Helper()
-	flashedLab(t, image(t), size, test)
+	flashedLab(t, "amd64", image(t, "amd64"), size, test)
 }
 
-// flashedLab runs a test with a device to which an image was flashed.
-func flashedLab(t *testing.T, image string, size int64, test func(l *lab)) {
+// flashedLab runs a test with a device of an architecture, to which an image was flashed.
+func flashedLab(t *testing.T, arch, image string, size int64, test func(l *lab)) {
 	t.Helper()
 	clean(t)
 	inAttempts(t, func(l *lab) {
+		l.arch = arch
 		dev, err := device.Flash(l.machineDir(), image, size)
 		if err != nil {
 			l.Fatal(err)
@@ -142,16 +144,19 @@ func (l *lab) configure(config string) {
 // standard is the machine that most tests run on, with the volume that has the test's container image.
 func (l *lab) standard() machine.Spec {
 	return machine.Spec{
-		Memory: 2048, CPUs: 2, Firmware: machine.UEFI, Network: machine.NAT, Forward: []int{nodePort},
+		Arch: l.arch, Memory: 2048, CPUs: 2, Firmware: machine.UEFI, Network: machine.NAT, Forward: []int{nodePort},
 		Disks: []machine.Disk{{Path: l.volume(), ReadOnly: true}},
 	}
 }
+
+// busyboxArchive is the archive of busyboxImage.
+func busyboxArchive(arch string) string { return filepath.Join(out(), "test", arch, "busybox.tar") }
 
 // volume makes the volume labelled CORACLE from which the machine imports busybox.
 func (l *lab) volume() string {
 	l.Helper()
 	path := filepath.Join(l.dev.Dir, "volume.img")
-	if err := disk.Volume(path, []disk.File{{Name: "images/busybox.tar", Path: filepath.Join(out(), "test", "busybox.tar")}}); err != nil {
+	if err := disk.Volume(path, []disk.File{{Name: "images/busybox.tar", Path: busyboxArchive(l.arch)}}); err != nil {
 		l.Fatalf("%v; `make image` builds it", err)
 	}
 	return path

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"testing"
 )
@@ -18,7 +17,7 @@ const mirror = "mirror.plant.example"
 func TestProxyPull(t *testing.T) {
 	onlyInAll(t)
 	newLab(t, diskSize, func(l *lab) {
-		r := newRegistry(l.T, filepath.Join(out(), "test", "busybox.tar"))
+		r := newRegistry(l.T, busyboxArchive(l.arch))
 		address := r.start(l.T, mirror, hostLoopback)
 		p := &proxy{username: "plant", password: "way-out", ways: map[string]string{mirror + ":443": address.String()}}
 		l.configure(string(l.dev.ServerConfig(pullSettings(r, address, p.start(l.T)))))

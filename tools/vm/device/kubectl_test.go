@@ -12,7 +12,11 @@ func TestKubectl(t *testing.T) {
 	if path, err := Kubectl(out); err == nil {
 		t.Errorf("found %s where nothing was built", path)
 	}
-	kube := filepath.Join(out, builtKube)
+	built, err := builtKube()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kube := filepath.Join(out, built)
 	if err := os.MkdirAll(filepath.Dir(kube), 0o755); err != nil {
 		t.Fatal(err)
 	}

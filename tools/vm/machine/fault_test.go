@@ -27,7 +27,7 @@ func TestEmulatorFault(t *testing.T) {
 		{"healthy", false, 2, "[   21.300000] init: milestone kernel\n", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := &Machine{Console: console.NewLog(time.Now()), kvm: c.kvm, spec: Spec{CPUs: c.cpus}}
+			m := &Machine{Console: console.NewLog(time.Now()), races: !c.kvm, spec: Spec{CPUs: c.cpus}}
 			if _, err := m.Console.Write([]byte(c.text)); err != nil {
 				t.Fatal(err)
 			}
@@ -43,7 +43,7 @@ func TestEmulatorFault(t *testing.T) {
 }
 
 func TestEmulatorFaultOfADyingMachine(t *testing.T) {
-	m := &Machine{Console: console.NewLog(time.Now()), spec: Spec{CPUs: 2}}
+	m := &Machine{Console: console.NewLog(time.Now()), races: true, spec: Spec{CPUs: 2}}
 	got := make(chan error, 1)
 	go func() { got <- m.EmulatorFault(time.Minute) }()
 	if _, err := m.Console.Write([]byte("[    1.000000] int3: 0000 [#1] SMP\n[    1.000000] Code: 66 <90> 48\n")); err != nil {

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,7 +12,7 @@ import (
 	"time"
 )
 
-// kvmUsable is whether this process may run machines on the processor itself. That /dev/kvm opens is not enough. In some
+// kvmUsable is whether this process may run PCs on the processor itself; other machines are emulated. That /dev/kvm opens is not enough. In some
 // virtual machines it is one that runs only guests that are made for it (PVM): the processor has no virtualization then. In
 // others QEMU aborts when it sets the processor up, so it is asked to, once.
 var kvmUsable = sync.OnceValue(func() bool {
@@ -27,8 +26,9 @@ var kvmUsable = sync.OnceValue(func() bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	args := append(accelerator(true), "-machine", "q35", "-nodefaults", "-display", "none", "-S", "-qmp", "stdio")
-	cmd := exec.CommandContext(ctx, qemuProgram, args...)
+	pc := boards[0]
+	args := append(pc.accelerator(true), "-machine", pc.machine, "-nodefaults", "-display", "none", "-S", "-qmp", "stdio")
+	cmd := exec.CommandContext(ctx, pc.qemu, args...)
 	cmd.Stdin = strings.NewReader(`{"execute": "qmp_capabilities"} {"execute": "quit"}`)
 	return cmd.Run() == nil
 })
@@ -43,24 +43,6 @@ func virtualizes(cpuinfo string) bool {
 		}
 	}
 	return false
-}
-
-// ovmf lists where distributions put UEFI's code and the template of its variables. The two must be of one size.
-var ovmf = []struct{ code, vars string }{
-	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"}, // Debian 12 and later, Ubuntu
-	{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},       // Debian 11
-	{"/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},
-	{"/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"},
-}
-
-// findOVMF returns the first pair of files that exists.
-func findOVMF() (code, vars string, err error) {
-	for _, f := range ovmf {
-		if exists(f.code) && exists(f.vars) {
-			return f.code, f.vars, nil
-		}
-	}
-	return "", "", errors.New("UEFI firmware is not installed: install the package ovmf, or boot with BIOS")
 }
 
 func exists(path string) bool {

@@ -19,8 +19,6 @@ import (
 	"github.com/coracle-os/coracle/tools/vm/qmp"
 )
 
-const qemuProgram = "qemu-system-x86_64"
-
 // maxResets is how often a machine that may reboot does so before it counts as a reboot loop.
 const maxResets = 5
 
@@ -30,7 +28,7 @@ type Machine struct {
 
 	spec  Spec
 	ports map[int]int
-	kvm   bool
+	races bool // it is emulated, in a way that may break it: see EmulatorFault
 	cmd   *exec.Cmd
 	power time.Time     // when it was switched on
 	ended chan struct{} // closed when QEMU has ended and the console is read to its end
@@ -59,8 +57,8 @@ func Start(ctx context.Context, spec Spec) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Machine{spec: spec, ports: h.ports, kvm: h.kvm, ended: make(chan struct{})}
-	m.cmd = exec.Command(qemuProgram, spec.arguments(h)...)
+	m := &Machine{spec: spec, ports: h.ports, races: h.board.races && !h.kvm, ended: make(chan struct{})}
+	m.cmd = exec.Command(h.board.qemu, spec.arguments(h)...)
 	m.cmd.Dir = spec.Dir
 	// A process group of its own, so that Ctrl-C in the terminal reaches us and not QEMU.
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !spec.Detach, Setsid: spec.Detach}
@@ -79,9 +77,13 @@ func Start(ctx context.Context, spec Spec) (*Machine, error) {
 
 // prepare makes the machine's folder ready and finds what QEMU needs on the host.
 func prepare(spec *Spec) (host, error) {
-	h := host{kvm: kvmUsable()}
-	if _, err := exec.LookPath(qemuProgram); err != nil {
-		return h, fmt.Errorf("%s is not installed; on Debian and Ubuntu it is in the package qemu-system-x86", qemuProgram)
+	b, err := boardOf(spec.Arch)
+	if err != nil {
+		return host{}, err
+	}
+	h := host{board: b, kvm: b.native() && kvmUsable()}
+	if _, err := exec.LookPath(b.qemu); err != nil {
+		return h, fmt.Errorf("%s is not installed; on Debian and Ubuntu it is in the package %s", b.qemu, b.pkg)
 	}
 	if err := os.MkdirAll(spec.Dir, 0o700); err != nil {
 		return h, fmt.Errorf("create the machine's folder: %w", err)
@@ -110,18 +112,17 @@ func prepare(spec *Spec) (host, error) {
 		}
 	}
 	if spec.Kernel == nil && spec.Firmware == UEFI {
-		code, vars, err := findOVMF()
+		uefi, err := b.findUEFI()
 		if err != nil {
 			return h, err
 		}
-		h.firmwareCode = code
+		h.firmwareCode = uefi.code
 		if own := filepath.Join(spec.Dir, varsName); !exists(own) {
-			if err := disk.Copy(own, vars, 0); err != nil {
+			if err := disk.Copy(own, uefi.vars, 0); err != nil {
 				return h, fmt.Errorf("UEFI variables: %w", err)
 			}
 		}
 	}
-	var err error
 	h.ports, err = freePorts(spec.Forward)
 	return h, err
 }

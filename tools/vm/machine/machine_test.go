@@ -30,6 +30,8 @@ func TestArguments(t *testing.T) {
 		not    []string
 	}{
 		{"TCG", func(*Spec) {}, host{}, []string{"-accel tcg,thread=multi,tb-size=1024 -cpu max", "-m 512", "-smp 1", "-no-reboot", "-nic none", "-rtc base=utc"}, []string{"pflash", "kvm"}},
+		{"ARM", func(s *Spec) { s.Arch, s.Firmware = "arm64", UEFI }, host{firmwareCode: "/fw/code"},
+			[]string{"-machine virt", "-cpu cortex-a72", "virtio-rng-pci", "readonly=on,file=/fw/code"}, []string{"q35", "vga"}},
 		{"KVM", func(*Spec) {}, host{kvm: true}, []string{"-accel kvm -cpu host"}, []string{"tcg"}},
 		{"UEFI", func(s *Spec) { s.Firmware = UEFI }, host{firmwareCode: "/fw/code"}, []string{"readonly=on,file=/fw/code", "unit=1,format=raw,file=uefi-vars.fd"}, nil},
 		{"kernel", func(s *Spec) { s.Kernel = &Kernel{Image: "k", Initrd: "i", Arguments: "a b"} }, host{}, []string{"-kernel k -initrd i -append a b"}, []string{"pflash"}},
@@ -53,6 +55,11 @@ func TestArguments(t *testing.T) {
 			if err := spec.check(); err != nil {
 				t.Fatal(err)
 			}
+			b, err := boardOf(spec.Arch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.host.board = b
 			line := strings.Join(spec.arguments(c.host), " ")
 			for _, want := range c.want {
 				if !strings.Contains(line, want) {
@@ -78,6 +85,8 @@ func TestCheck(t *testing.T) {
 		{"no folder", func(s *Spec) { s.Dir = "" }, "no folder"},
 		{"memory", func(s *Spec) { s.Memory = 8 }, "8 MiB"},
 		{"CPUs", func(s *Spec) { s.CPUs = 0 }, "0 CPUs"},
+		{"architecture", func(s *Spec) { s.Arch = "riscv64" }, `"riscv64"`},
+		{"firmware of another architecture", func(s *Spec) { s.Arch, s.Firmware = "arm64", BIOS }, `"bios"`},
 		{"firmware", func(s *Spec) { s.Firmware = "efi" }, `"efi"`},
 		{"network", func(s *Spec) { s.Network = "user" }, `"user"`},
 		{"too many interfaces", func(s *Spec) { s.Links = 9 }, "9 further network interfaces"},
@@ -120,10 +129,10 @@ func TestFreePorts(t *testing.T) {
 // start runs QEMU with an empty disk: firmware only, which takes seconds.
 func start(t *testing.T, spec Spec) *Machine {
 	t.Helper()
-	if _, err := exec.LookPath(qemuProgram); err != nil {
+	if _, err := exec.LookPath(boards[0].qemu); err != nil {
 		t.Skip(err)
 	}
-	if _, _, err := findOVMF(); err != nil {
+	if _, err := boards[0].findUEFI(); err != nil {
 		t.Skip(err)
 	}
 	empty := filepath.Join(spec.Dir, DiskName)
@@ -222,7 +231,7 @@ func TestScreenshot(t *testing.T) {
 }
 
 func TestQEMURefuses(t *testing.T) {
-	if _, err := exec.LookPath(qemuProgram); err != nil {
+	if _, err := exec.LookPath(boards[0].qemu); err != nil {
 		t.Skip(err)
 	}
 	_, err := Start(within(t, 30*time.Second), Spec{Dir: t.TempDir(), Memory: 128, CPUs: 1, Firmware: BIOS, Network: None,

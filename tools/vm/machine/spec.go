@@ -67,6 +67,7 @@ type Kernel struct {
 // Spec is a machine's hardware and what it boots from.
 type Spec struct {
 	Dir      string    // the machine's folder
+	Arch     string    // amd64, which is what nothing means, or arm64
 	Memory   int       // MiB
 	CPUs     int       //
 	Disks    []Disk    // the first is booted
@@ -83,15 +84,18 @@ type Spec struct {
 
 // check finds what cannot work before QEMU does, whose words would be less clear.
 func (s Spec) check() error {
+	b, err := boardOf(s.Arch)
 	switch {
+	case err != nil:
+		return err
 	case s.Dir == "":
 		return fmt.Errorf("machine: no folder")
 	case s.Memory < 64:
 		return fmt.Errorf("machine: %d MiB of memory, at least 64 are needed", s.Memory)
 	case s.CPUs < 1:
 		return fmt.Errorf("machine: %d CPUs, at least 1 is needed", s.CPUs)
-	case s.Kernel == nil && s.Firmware != UEFI && s.Firmware != BIOS:
-		return fmt.Errorf("machine: firmware %q, want %s or %s", s.Firmware, UEFI, BIOS)
+	case s.Kernel == nil && !slices.Contains(b.firmwares, s.Firmware):
+		return fmt.Errorf("machine: firmware %q, want one of %q", s.Firmware, b.firmwares)
 	case !slices.Contains([]Network{NAT, Silent, None}, s.Network):
 		return fmt.Errorf("machine: network %q, want %s, %s or %s", s.Network, NAT, Silent, None)
 	case s.Links < 0 || s.Links > maxLinks:
@@ -104,6 +108,7 @@ func (s Spec) check() error {
 
 // host is what QEMU gets from the host: files and ports that were found or made for this machine.
 type host struct {
+	board        board
 	kvm          bool
 	firmwareCode string      // UEFI only
 	ports        map[int]int // machine's port → host's port
@@ -114,15 +119,16 @@ type host struct {
 func (s Spec) arguments(h host) []string {
 	args := []string{
 		"-name", "coracle-" + filepath.Base(s.Dir),
-		"-machine", "q35", "-smp", strconv.Itoa(s.CPUs), "-m", strconv.Itoa(s.Memory),
-		"-nodefaults", "-display", "none", "-vga", "std",
+		"-machine", h.board.machine, "-smp", strconv.Itoa(s.CPUs), "-m", strconv.Itoa(s.Memory),
+		"-nodefaults", "-display", "none",
 		"-pidfile", pidName,
 		"-qmp", "unix:" + qmpName + ",server=on,wait=off", "-qmp", "unix:" + attachName + ",server=on,wait=off",
 		"-chardev", "file,id=console,path=" + ConsoleName, "-serial", "chardev:console",
 		"-chardev", "file,id=services,path=" + ServicesName,
 		"-device", "virtio-serial-pci", "-device", "virtconsole,chardev=services",
 	}
-	args = append(args, accelerator(h.kvm)...)
+	args = append(args, h.board.devices...)
+	args = append(args, h.board.accelerator(h.kvm)...)
 	args = append(args, s.bootArguments(h)...)
 	for i, d := range s.Disks {
 		args = append(args, diskArguments(i, d)...)
@@ -145,11 +151,11 @@ func (s Spec) arguments(h host) []string {
 	return args
 }
 
-func accelerator(kvm bool) []string {
+func (b board) accelerator(kvm bool) []string {
 	if kvm {
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
-	return []string{"-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"}
+	return []string{"-accel", "tcg,thread=multi,tb-size=1024", "-cpu", b.cpu}
 }
 
 func (s Spec) bootArguments(h host) []string {
