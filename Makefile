@@ -67,11 +67,12 @@ test-all-artifacts: test-artifacts
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.3.0
 	$(MAKE) test-light
 
-# The image and the artifacts that TestPulledWhileUpgrading takes.
+# The images and the artifacts of the tests that take the light image.
 .PHONY: test-light
 test-light: host
 	$(IMAGER) build tools/vm/boottest/light/$(ARCH).yml --out $(OUT)/light --cache $(OUT)/cache
 	for version in 0.2.0 0.3.0; do $(IMAGER) slot tools/vm/boottest/light/$(ARCH).yml --out $(OUT)/light --cache $(OUT)/cache --version $$version || exit 1; done
+	$(IMAGER) build tools/vm/boottest/light/$(ARCH).yml --out $(OUT)/light/embedded --cache $(OUT)/cache --overlay tools/vm/boottest/light/embedded
 
 .PHONY: test
 test: test-artifacts ## Unit tests, then boot tests on the real image

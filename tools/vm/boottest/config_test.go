@@ -363,20 +363,21 @@ func testReset(l *lab) {
 // TestPulledWhileApplying pulls the plug at random moments while configs are applied. The machine has the last that it
 // confirmed, or the one after that, whole.
 func TestPulledWhileApplying(t *testing.T) {
-	pulls := 3
-	if all() {
-		pulls = 50
+	n := 3
+	inLab, hardware := serverLab, (*lab).standard
+	if all() { // many, and with the light image, in which a boot takes seconds
+		n, inLab, hardware = 50, lightLab, (*lab).small
 	}
-	serverLab(t, func(l *lab) {
-		l.boot(l.standard())
+	inLab(t, func(l *lab) {
+		l.boot(hardware(l))
 		api := l.api()
-		last, n := l.status(api).Config.Digest, 0
-		for pull := range pulls {
+		last, configs := l.status(api).Config.Digest, 0
+		for pull := range pulls(t, n) {
 			ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond+rand.N(1500*time.Millisecond))
 			next := ""
 			for ctx.Err() == nil {
-				n++
-				config := l.dev.ServerConfig(fmt.Sprintf("  sysctls: {vm.swappiness: %d}\n", n%100))
+				configs++
+				config := l.dev.ServerConfig(fmt.Sprintf("  sysctls: {vm.swappiness: %d}\n", configs%100))
 				dry, err := applyConfig(ctx, api, &machinepb.ApplyConfigRequest{Config: config, DryRun: true})
 				if err != nil {
 					break
@@ -389,13 +390,13 @@ func TestPulledWhileApplying(t *testing.T) {
 			}
 			cancel()
 			l.machine.PullPlug()
-			l.boot(l.standard())
+			l.boot(hardware(l))
 			api = l.api()
 			s := l.status(api).Config
 			if s.Digest != last && s.Digest != next {
 				l.Fatalf("pull %d: the config is %s, the last that was confirmed %s, the one after that %s", pull, s.Digest, last, next)
 			}
-			l.Logf("pull %d after %d configs: %s", pull, n, map[bool]string{true: "the last", false: "the next"}[s.Digest == last])
+			l.Logf("pull %d after %d configs: %s", pull, configs, map[bool]string{true: "the last", false: "the next"}[s.Digest == last])
 			last = s.Digest
 		}
 	})

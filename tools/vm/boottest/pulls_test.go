@@ -61,8 +61,7 @@ type puller struct {
 func TestPulledWhileUpgrading(t *testing.T) {
 	onlyInAll(t)
 	lightLab(t, func(l *lab) {
-		// With several processors one boot in some dozens ends in a race of QEMU's, and a test of hours would begin again.
-		spec := machine.Spec{Memory: 512, CPUs: 1, Firmware: machine.UEFI, Network: machine.NAT}
+		spec := l.small()
 		p := &puller{spec: spec, versions: []candidate{builtIn(l.T, light(), nextVersion), builtIn(l.T, light(), laterVersion)}}
 		l.boot(spec)
 		l.milestone("node-ready", readyWithin)
@@ -96,6 +95,12 @@ func lightLab(t *testing.T, test func(l *lab)) {
 		l.configure(string(l.dev.ServerConfig(quickTrial)))
 		test(l)
 	})
+}
+
+// small is the machine that the light image runs on. With several processors one boot in some dozens ends in a race of QEMU's,
+// and a test of hours would begin again.
+func (l *lab) small() machine.Spec {
+	return machine.Spec{Memory: 512, CPUs: 1, Firmware: machine.UEFI, Network: machine.NAT}
 }
 
 // pull pulls the plug n times. kept checks that what the machine stored is there.

@@ -62,6 +62,20 @@ func TestConfigFromServer(t *testing.T) {
 	})
 }
 
+// TestConfigInImage has the config in the image, which counts only where there is no other.
+func TestConfigInImage(t *testing.T) {
+	onlyInAll(t)
+	flashedLab(t, "amd64", filepath.Join(light(), "embedded", "coracle-amd64.img"), diskSize, func(l *lab) {
+		l.boot(l.small())
+		l.says(`machined: milestone config .*the image`)
+		l.milestone("node-ready", readyWithin)
+		l.machine.PullPlug()
+		l.configure(string(l.dev.ServerConfig("")))
+		l.boot(l.small())
+		l.source("machine.yaml on the BOOT partition")
+	})
+}
+
 // TestConfigOnVolume has the config on a volume labelled CORACLE.
 func TestConfigOnVolume(t *testing.T) {
 	newLab(t, diskSize, func(l *lab) {
