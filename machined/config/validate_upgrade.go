@@ -7,11 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coracle-os/coracle/machined/config/window"
 	"github.com/coracle-os/coracle/machined/keys"
 )
-
-// Weekdays are the names of days in machine.upgrade.window, from Sunday on, as [time.Weekday] counts.
-var Weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 func checkUpgrade(k *checker) {
 	u := k.Machine.Upgrade
@@ -28,9 +26,9 @@ func checkUpgrade(k *checker) {
 	}
 	k.checkSpan("machine.upgrade.window.duration", time.Duration(u.Window.Duration), 10*time.Minute, 24*time.Hour)
 	for i, day := range u.Window.Days {
-		k.want(slices.Contains(Weekdays, day), fmt.Sprintf("machine.upgrade.window.days[%d]", i), day, "one of "+strings.Join(Weekdays, ", "))
+		k.want(slices.Contains(window.Days, day), fmt.Sprintf("machine.upgrade.window.days[%d]", i), day, "one of "+strings.Join(window.Days, ", "))
 	}
-	if _, err := time.Parse("15:04", u.Window.Start); err != nil {
+	if !window.IsStart(u.Window.Start) {
 		k.fail("machine.upgrade.window.start", "%q is not hours and minutes such as 02:00", u.Window.Start)
 	}
 	seen := map[keys.PublicKey]int{}

@@ -2,27 +2,11 @@ package update
 
 import (
 	"errors"
-	"slices"
 	"time"
 
-	"github.com/coracle-os/coracle/machined/config"
 	"github.com/coracle-os/coracle/machined/config/types"
+	"github.com/coracle-os/coracle/machined/config/window"
 )
-
-// nextWindow is when the window is open next: from then, or from now on if it is open, until its end. w was validated.
-func nextWindow(w types.Window, now time.Time) (from, to time.Time) {
-	now = now.UTC()
-	start, _ := time.Parse("15:04", w.Start)
-	// A window of yesterday may still be open.
-	for day := -1; ; day++ {
-		from = time.Date(now.Year(), now.Month(), now.Day()+day, start.Hour(), start.Minute(), 0, 0, time.UTC)
-		to = from.Add(time.Duration(w.Duration))
-		onDay := len(w.Days) == 0 || slices.Contains(w.Days, config.Weekdays[from.Weekday()])
-		if onDay && to.After(now) {
-			return from, to
-		}
-	}
-}
 
 // Window is the start of the window in which the machine looks for an upgrade by itself, and whether it is open. Without a source it
 // never is.
@@ -30,7 +14,8 @@ func Window(u types.Upgrade, now time.Time) (from time.Time, open bool) {
 	if u.Source == "" {
 		return time.Time{}, false
 	}
-	from, _ = nextWindow(u.Window, now)
+	w := u.Window
+	from, _ = window.Window{Days: w.Days, Start: w.Start, Length: time.Duration(w.Duration)}.Next(now)
 	return from, !from.After(now)
 }
 

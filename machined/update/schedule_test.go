@@ -7,30 +7,24 @@ import (
 	"github.com/coracle-os/coracle/machined/config/types"
 )
 
-func TestNextWindow(t *testing.T) {
-	const layout = "Mon 02 15:04"
+func TestWindow(t *testing.T) {
 	night := types.Window{Start: "23:00", Duration: types.Duration(2 * time.Hour)}
-	weekend := types.Window{Days: []string{"sat", "sun"}, Start: "02:00", Duration: types.Duration(time.Hour)}
 	for _, c := range []struct {
-		name   string
-		window types.Window
-		now    string // of November 2026
-		from   string
+		name, source, now string
+		from              string
+		open              bool
 	}{
-		{"later today", night, "26 12:00", "Thu 26 23:00"},
-		{"open", night, "26 23:30", "Thu 26 23:00"},
-		{"open since yesterday", night, "27 00:59", "Thu 26 23:00"},
-		{"just over", night, "27 01:00", "Fri 27 23:00"},
-		{"on its day", weekend, "26 12:00", "Sat 28 02:00"},
-		{"over for today", weekend, "28 03:00", "Sun 29 02:00"},
-		{"over for this week", weekend, "29 03:00", "Sat 05 02:00"},
+		{"without a source", "", "23:30", "", false},
+		{"later today", "https://x", "12:00", "23:00", false},
+		{"open", "https://x", "23:30", "23:00", true},
 	} {
-		now, err := time.Parse("2006-01-02 15:04", "2026-11-"+c.now)
+		now, err := time.Parse("15:04", c.now)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if from, to := nextWindow(c.window, now); from.Format(layout) != c.from || !to.After(now) {
-			t.Errorf("%s: from %s to %s, want from %s", c.name, from.Format(layout), to.Format(layout), c.from)
+		from, open := Window(types.Upgrade{Source: c.source, Window: night}, now)
+		if open != c.open || c.from != "" && from.Format("15:04") != c.from {
+			t.Errorf("%s: from %v, open %t", c.name, from, open)
 		}
 	}
 }
