@@ -29,7 +29,7 @@ func (r *report) measureBaseline(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	r.Arch = "amd64"
+	r.Arch = o.arch
 	r.Baseline = baseline{PodRunning: b.times.PodRunning, Memory: mebibytes(b.settled.Used()), IdleWrite: b.idleWrite}
 	fmt.Printf("baseline: %s\n", b.times)
 	return nil

@@ -32,7 +32,7 @@ func (r *report) measureCoracle(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Printf("512 MiB machine: %s\n", small.times)
-	r.Arch, r.Bytes = "amd64", sizes
+	r.Arch, r.Bytes = o.arch, sizes
 	r.Seconds = large.times
 	r.Memory = memory{Used512: mebibytes(small.settled.Used()), Used2048: mebibytes(large.settled.Used()), Processes: small.processes()}
 	r.IdleWrite = small.idleWrite
@@ -58,7 +58,7 @@ func bootCoracle(ctx context.Context, o options, memory int, idle time.Duration)
 	}
 	fmt.Printf("== Coracle, %d MiB, %d CPUs\n", memory, cpus)
 	m, err := dev.Boot(ctx, machine.Spec{
-		Memory: memory, CPUs: cpus, Firmware: machine.UEFI, Network: machine.NAT,
+		Arch: o.arch, Memory: memory, CPUs: cpus, Firmware: machine.UEFI, Network: machine.NAT,
 		Disks: []machine.Disk{{Path: volume, ReadOnly: true}},
 	})
 	if err != nil {

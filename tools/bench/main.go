@@ -18,11 +18,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
 
 type options struct {
+	arch                      string // of the images
 	image, baselineImage, out string
 	busybox                   string
 	settle, idle, timeout     time.Duration
@@ -35,9 +37,10 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.image, "image", "_out/coracle-amd64.img", "disk image to measure; its .zst is beside it")
-	flag.StringVar(&o.baselineImage, "baseline-image", "_out/baseline/coracle-amd64.img", "disk image of the baseline (tools/bench/baseline)")
-	flag.StringVar(&o.busybox, "busybox", "_out/test/amd64/busybox.tar", "archive of the container image that the pod runs")
+	flag.StringVar(&o.arch, "arch", "amd64", "architecture of the images")
+	flag.StringVar(&o.image, "image", "_out/coracle-ARCH.img", "disk image to measure; its .zst is beside it")
+	flag.StringVar(&o.baselineImage, "baseline-image", "_out/baseline/coracle-ARCH.img", "disk image of the baseline (tools/bench/baseline)")
+	flag.StringVar(&o.busybox, "busybox", "_out/test/ARCH/busybox.tar", "archive of the container image that the pod runs")
 	flag.StringVar(&o.out, "out", "_out/bench.json", "the report; what an earlier run measured and this one does not is kept")
 	flag.DurationVar(&o.settle, "settle", 2*time.Minute, "how long a machine is left alone before its memory is measured")
 	flag.DurationVar(&o.idle, "idle", 10*time.Minute, "how long disk writes are counted")
@@ -51,6 +54,9 @@ func main() {
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: takes flags only, got %q\n", flag.Args())
 		os.Exit(2)
+	}
+	for _, path := range []*string{&o.image, &o.baselineImage, &o.busybox} {
+		*path = strings.ReplaceAll(*path, "ARCH", o.arch)
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()

@@ -22,7 +22,7 @@ func (r *report) measureTimes(ctx context.Context, o options) error {
 		fmt.Printf("baseline %.1f s, Coracle %.1f s, ratio %.2f\n", b.times.PodRunning, c.times.PodRunning,
 			c.times.PodRunning/b.times.PodRunning)
 	}
-	r.Arch = "amd64"
+	r.Arch = o.arch
 	r.Baseline.PodRunning = median(base, func(s seconds) float64 { return s.PodRunning })
 	r.Seconds = seconds{
 		Kernel:         median(own, func(s seconds) float64 { return s.Kernel }),

@@ -89,7 +89,13 @@ func flashedLab(t *testing.T, arch, image string, size int64, test func(l *lab))
 // serverLab runs a test with a device that is configured as a server.
 func serverLab(t *testing.T, test func(l *lab)) {
 	t.Helper()
-	newLab(t, diskSize, func(l *lab) {
+	serverLabOf(t, "amd64", test)
+}
+
+// serverLabOf is serverLab for an architecture.
+func serverLabOf(t *testing.T, arch string, test func(l *lab)) {
+	t.Helper()
+	flashedLab(t, arch, image(t, arch), diskSize, func(l *lab) {
 		l.configure(string(l.dev.ServerConfig("")))
 		test(l)
 	})
