@@ -93,8 +93,15 @@ func (b *builder) fetchTools(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.tools, err = archive.Tools(ctx, slices.Concat(rootfs.Packages, disk.Packages, []string{"kmod"})...)
-	return err
+	if b.tools, err = archive.Tools(ctx, slices.Concat(rootfs.Packages, disk.Packages, []string{"kmod"})...); err != nil {
+		return err
+	}
+	loaders, err := b.archive.Packages(ctx, disk.BootPackages(b.arch.GOARCH)...)
+	if err != nil {
+		return err
+	}
+	b.tools.Add(loaders...)
+	return nil
 }
 
 // dataPackages are those of which no programs are taken, so that what they depend on is not needed.

@@ -105,7 +105,7 @@ func fitsPartition(image uint64, partition definition.Size) error {
 func (b *builder) writeDisk(ctx context.Context) (string, error) {
 	out := b.path(".img")
 	return describe(out, false, disk.Write(ctx, b.tools, out, disk.Spec{
-		Slot: b.inWork("slot.img"), SlotSize: uint64(b.definition.Disk.Slot), Manifest: b.manifest, Time: b.source.Time,
+		Arch: b.arch.GOARCH, Slot: b.inWork("slot.img"), SlotSize: uint64(b.definition.Disk.Slot), Manifest: b.manifest, Time: b.source.Time,
 	}))
 }
 

@@ -22,7 +22,7 @@ const definitionRecord = "image.yml"
 // makeRecords says in a folder what is in the image: the resolved definition, the SBOM and the licences.
 func (b *builder) makeRecords(ctx context.Context) error {
 	for _, p := range b.tools.Packages() {
-		if slices.Contains(disk.BootPackages, p.Name) {
+		if p.Name == "grub-common" || slices.Contains(disk.BootPackages(b.arch.GOARCH), p.Name) {
 			b.ship(p)
 		}
 	}

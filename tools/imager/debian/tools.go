@@ -64,6 +64,15 @@ func (a *Archive) Tools(ctx context.Context, packages ...string) (*Tools, error)
 	return t, nil
 }
 
+// Add makes the files of packages known, whose programs do not run on the build host.
+func (t *Tools) Add(packages ...Package) {
+	for _, p := range packages {
+		t.packages = append(t.packages, p)
+		t.dirs[p.Name] = p.Root
+	}
+	slices.SortFunc(t.packages, func(p, q Package) int { return strings.Compare(p.Name, q.Name) })
+}
+
 func (t *Tools) addPrograms(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {

@@ -78,7 +78,7 @@ func newMachine(t *testing.T, tools *debian.Tools, name string) *machine {
 	m := &machine{t: t, tools: tools, image: filepath.Join(dir, "disk.img")}
 	m.boot = fmt.Sprintf("%s@@%d", m.image, mib)
 	spec := disk.Spec{
-		Slot: slotImage, SlotSize: slotSize, Manifest: manifest, Time: date,
+		Arch: "amd64", Slot: slotImage, SlotSize: slotSize, Manifest: manifest, Time: date,
 		Boot: []fat.File{{Path: "machine.yaml", Data: []byte("machine: {}\n")}},
 	}
 	if err := disk.Write(t.Context(), tools, m.image, spec); err != nil {
@@ -344,7 +344,7 @@ func TestWriteRepeats(t *testing.T) {
 	if err := os.WriteFile(slotImage, bytes.Repeat([]byte("slot"), mib/4), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	spec := disk.Spec{Slot: slotImage, SlotSize: 2 * mib, Manifest: slot.Manifest{Version: "1"}, Time: time.Unix(1_790_000_000, 0)}
+	spec := disk.Spec{Arch: "amd64", Slot: slotImage, SlotSize: 2 * mib, Manifest: slot.Manifest{Version: "1"}, Time: time.Unix(1_790_000_000, 0)}
 	var images [2][]byte
 	for i := range images {
 		out := filepath.Join(dir, fmt.Sprint(i))

@@ -1,4 +1,4 @@
-// Package disk makes the image that is written to a PC's disk: a GPT with GRUB for UEFI and for BIOS, the partition
+// Package disk makes the image that is written to a disk: a GPT with GRUB for UEFI, on PCs for BIOS too, the partition
 // BOOT, and slot A. What else a disk needs is made on the machine at its first boot.
 package disk
 
@@ -22,13 +22,20 @@ import (
 	"github.com/coracle-os/coracle/images/slot/grubenv"
 )
 
-// Packages are the Debian packages whose programs and files [Write] and slot images need.
-var Packages = []string{"dosfstools", "grub-common", "grub-efi-amd64-bin", "grub-pc-bin", "mtools"}
+// Packages are the Debian packages whose programs [Write] and slot images need, for the build host.
+var Packages = []string{"dosfstools", "grub-common", "mtools"}
 
-// BootPackages are those of [Packages] of which parts get into the image.
-var BootPackages = []string{"grub-common", "grub-efi-amd64-bin", "grub-pc-bin"}
+// BootPackages are the Debian packages with the parts of GRUB that get into the image, for the architecture goarch.
+func BootPackages(goarch string) []string {
+	l := byArchitecture[goarch]
+	packages := []string{l.uefi.pkg}
+	if l.bios != nil {
+		packages = append(packages, l.bios.pkg)
+	}
+	return packages
+}
 
-// Tools runs programs of [Packages], and says where a package's files are.
+// Tools runs programs of [Packages], and says where the files of [BootPackages] are.
 type Tools interface {
 	Command(ctx context.Context, name string, args ...string) *exec.Cmd
 	Dir(pkg string) string
@@ -36,6 +43,7 @@ type Tools interface {
 
 // Spec describes a disk image.
 type Spec struct {
+	Arch     string        // GOARCH
 	Slot     string        // file of the slot image
 	SlotSize uint64        // bytes of a slot's partition, a multiple of 1 MiB: room for later versions
 	Manifest slot.Manifest // of the slot image
@@ -52,6 +60,10 @@ func Write(ctx context.Context, tools Tools, out string, s Spec) error {
 }
 
 func write(ctx context.Context, tools Tools, out string, s Spec) error {
+	loaders, ok := byArchitecture[s.Arch]
+	if !ok {
+		return fmt.Errorf("no boot loader for architecture %q", s.Arch)
+	}
 	st, err := os.Stat(s.Slot)
 	if err != nil {
 		return err
@@ -71,11 +83,7 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 	defer os.RemoveAll(scratch)
 
 	boot := filepath.Join(scratch, "boot.fat")
-	if err := bootPartition(ctx, tools, scratch, boot, identity, s); err != nil {
-		return err
-	}
-	code, core, err := biosLoader(ctx, tools, scratch)
-	if err != nil {
+	if err := bootPartition(ctx, tools, loaders, scratch, boot, identity, s); err != nil {
 		return err
 	}
 
@@ -91,14 +99,11 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 		return err
 	}
 	// The table first: it is synced as it is written, which costs nothing while the file is empty.
-	if err := table(s.SlotSize, string(identity)).Write(f, size); err != nil {
+	if err := table(loaders, s.SlotSize, string(identity)).Write(f, size); err != nil {
 		return err
 	}
-	for _, part := range []struct {
-		data   []byte
-		offset int64
-	}{{code, 0}, {core, coreLBA * sectorSize}} {
-		if _, err := f.WriteAt(part.data, part.offset); err != nil {
+	if loaders.bios != nil {
+		if err := writeBIOS(ctx, tools, *loaders.bios, scratch, f); err != nil {
 			return err
 		}
 	}
@@ -112,8 +117,8 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 }
 
 // bootPartition makes the file system of BOOT, with GRUB for UEFI.
-func bootPartition(ctx context.Context, tools Tools, scratch, name string, identity []byte, s Spec) error {
-	efi, err := uefi.image(ctx, tools, scratch)
+func bootPartition(ctx context.Context, tools Tools, l loaders, scratch, name string, identity []byte, s Spec) error {
+	efi, err := l.uefi.image(ctx, tools, scratch)
 	if err != nil {
 		return err
 	}
@@ -125,7 +130,7 @@ func bootPartition(ctx context.Context, tools Tools, scratch, name string, ident
 	return fat.Make(ctx, tools, name, fat.Spec{
 		Size: BootSize, Label: "CORACLEBOOT", ID: binary.LittleEndian.Uint32(id[:]), Time: s.Time,
 		Files: append([]fat.File{
-			{Path: "EFI/BOOT/BOOTX64.EFI", Data: efi},
+			{Path: l.file, Data: efi},
 			{Path: "coracle/grub.cfg", Data: grub.Boot},
 			{Path: "coracle/grubenv", Data: env},
 			{Path: "coracle/grubenv.copy", Data: env},
@@ -133,20 +138,28 @@ func bootPartition(ctx context.Context, tools Tools, scratch, name string, ident
 	})
 }
 
-// biosLoader is GRUB for BIOS: the code of the first sector, and the content of the bios_boot partition.
-func biosLoader(ctx context.Context, tools Tools, scratch string) (code, core []byte, err error) {
+// writeBIOS writes GRUB for BIOS: the code of the first sector, and the content of the bios_boot partition.
+func writeBIOS(ctx context.Context, tools Tools, bios platform, scratch string, to io.WriterAt) error {
 	boot, err := os.ReadFile(filepath.Join(bios.dir(tools), "boot.img"))
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if code, err = bootSector(boot, coreLBA); err != nil {
-		return nil, nil, err
+	code, err := bootSector(boot, coreLBA)
+	if err != nil {
+		return err
 	}
-	if core, err = bios.image(ctx, tools, scratch); err != nil {
-		return nil, nil, err
+	core, err := bios.image(ctx, tools, scratch)
+	if err != nil {
+		return err
 	}
-	core, err = coreImage(core, coreLBA, coreRoom)
-	return code, core, err
+	if core, err = coreImage(core, coreLBA, coreRoom); err != nil {
+		return err
+	}
+	if _, err := to.WriteAt(code, 0); err != nil {
+		return err
+	}
+	_, err = to.WriteAt(core, coreLBA*sectorSize)
+	return err
 }
 
 // copySparse copies the file from to the offset in the file to, and leaves holes where it is zero.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/diskfs/go-diskfs/partition/gpt"
+
 	"github.com/coracle-os/coracle/images/slot"
 )
 
@@ -84,7 +86,7 @@ func TestWriteLeavesRoomForTheRecord(t *testing.T) {
 		if err := os.WriteFile(image, make([]byte, test.image), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		err := Write(t.Context(), without{}, filepath.Join(t.TempDir(), "disk.img"), Spec{Slot: image, SlotSize: uint64(test.partition)})
+		err := Write(t.Context(), without{}, filepath.Join(t.TempDir(), "disk.img"), Spec{Arch: "amd64", Slot: image, SlotSize: uint64(test.partition)})
 		if err == nil || strings.Contains(err.Error(), "needs a partition") == test.fits {
 			t.Errorf("an image of %d bytes for a partition of %d: error %v", test.image, test.partition, err)
 		}
@@ -102,7 +104,7 @@ func TestTableIsTheContract(t *testing.T) {
 		{2, "coracle-a", 133120, 133120 + 409600 - 1},
 		{5, "coracle-bios", 34, 2047},
 	}
-	one, other := table(200*mib, "one"), table(200*mib, "other")
+	one, other := table(byArchitecture["amd64"], 200*mib, "one"), table(byArchitecture["amd64"], 200*mib, "other")
 	if len(one.Partitions) != len(want) {
 		t.Fatalf("%d partitions, want %d", len(one.Partitions), len(want))
 	}
@@ -115,11 +117,22 @@ func TestTableIsTheContract(t *testing.T) {
 			t.Errorf("GUID %s is there twice", p.GUID)
 		}
 		guids[p.GUID] = true
-		if p.GUID != table(200*mib, "one").Partitions[i].GUID {
+		if p.GUID != table(byArchitecture["amd64"], 200*mib, "one").Partitions[i].GUID {
 			t.Errorf("GUID of %s differs from build to build", p.Name)
 		}
 		if p.GUID == other.Partitions[i].GUID {
 			t.Errorf("GUID of %s is the same in other content", p.Name)
+		}
+	}
+}
+
+// Of an architecture without BIOS the disk has no partition for its loader, and a type of slot of its own.
+func TestTableOfARM(t *testing.T) {
+	for _, arch := range []string{"arm64", "arm"} {
+		l := byArchitecture[arch]
+		partitions := table(l, 200*mib, "one").Partitions
+		if len(partitions) != 2 || partitions[1].Name != "coracle-a" || partitions[1].Type != l.slot || l.slot == gpt.LinuxRootX86_64 {
+			t.Errorf("%s: %+v", arch, partitions)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/diskfs/go-diskfs/partition/gpt"
+
 	"github.com/coracle-os/coracle/configs/grub"
 )
 
@@ -21,15 +23,36 @@ type platform struct {
 	modules []string
 }
 
+// loaders are the platforms of an architecture's disks.
+type loaders struct {
+	uefi platform
+	file string // of UEFI's on BOOT: where firmware looks on a disk that it does not know (UEFI specification 2.10, section 3.5.1.1)
+	bios *platform
+	slot gpt.Type // of the partition of a slot (UAPI's Discoverable Partitions Specification)
+}
+
+// byArchitecture are the loaders by GOARCH.
+var byArchitecture = map[string]loaders{
+	"amd64": {
+		uefi: platform{name: "x86_64-efi", pkg: "grub-efi-amd64-bin", prefix: "/coracle", modules: []string{"all_video"}},
+		file: "EFI/BOOT/BOOTX64.EFI",
+		bios: &bios, slot: gpt.LinuxRootX86_64,
+	},
+	"arm64": {
+		uefi: platform{name: "arm64-efi", pkg: "grub-efi-arm64-bin", prefix: "/coracle", modules: []string{"all_video"}},
+		file: "EFI/BOOT/BOOTAA64.EFI", slot: gpt.LinuxRootArm64,
+	},
+	"arm": {
+		uefi: platform{name: "arm-efi", pkg: "grub-efi-arm-bin", prefix: "/coracle", modules: []string{"all_video"}},
+		file: "EFI/BOOT/BOOTARM.EFI", slot: gpt.LinuxRootArm,
+	},
+}
+
 // Every module that configs/grub uses is in the image: nothing is loaded from disk.
 var (
 	commonModules = []string{
 		"boot", "configfile", "echo", "fat", "gcry_sha256", "hashsum", "linux", "loadenv", "minicmd", "normal", "part_gpt", "part_msdos", "probe",
 		"reboot", "regexp", "search", "search_fs_file", "sleep", "terminal", "test", "true",
-	}
-	uefi = platform{
-		name: "x86_64-efi", pkg: "grub-efi-amd64-bin", prefix: "/coracle",
-		modules: []string{"all_video"},
 	}
 	bios = platform{
 		name: "i386-pc", pkg: "grub-pc-bin", prefix: "(,gpt1)/coracle", // the partition is of the disk that was booted

@@ -22,7 +22,7 @@ const (
 
 // table is the partition table of an image of one slot. Numbers are part of the contract with GRUB's configuration;
 // the bios_boot partition has 5 so that the others have the same numbers on every board.
-func table(slotSize uint64, identity string) *gpt.Table {
+func table(l loaders, slotSize uint64, identity string) *gpt.Table {
 	slotLBA := uint64(bootLBA + BootSize/sectorSize)
 	part := func(number int, name string, kind gpt.Type, start, size uint64) *gpt.Partition {
 		return &gpt.Partition{
@@ -30,14 +30,16 @@ func table(slotSize uint64, identity string) *gpt.Table {
 			GUID: guid(identity, name),
 		}
 	}
+	partitions := []*gpt.Partition{
+		part(1, "coracle-boot", gpt.EFISystemPartition, bootLBA, BootSize),
+		part(2, "coracle-a", l.slot, slotLBA, slotSize),
+	}
+	if l.bios != nil {
+		partitions = append(partitions, part(5, "coracle-bios", gpt.BIOSBoot, coreLBA, coreRoom))
+	}
 	return &gpt.Table{
 		LogicalSectorSize: sectorSize, PhysicalSectorSize: sectorSize, ProtectiveMBR: true,
-		GUID: guid(identity, "disk"),
-		Partitions: []*gpt.Partition{
-			part(1, "coracle-boot", gpt.EFISystemPartition, bootLBA, BootSize),
-			part(2, "coracle-a", gpt.LinuxRootX86_64, slotLBA, slotSize),
-			part(5, "coracle-bios", gpt.BIOSBoot, coreLBA, coreRoom),
-		},
+		GUID: guid(identity, "disk"), Partitions: partitions,
 	}
 }
 

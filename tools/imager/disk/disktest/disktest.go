@@ -10,7 +10,7 @@ import (
 	"github.com/coracle-os/coracle/tools/imager/disk"
 )
 
-// Tools are the programs of [disk.Packages] and of more, from the cache that a build of an image leaves; what is not in it is
+// Tools are the programs of [disk.Packages] and of more, and the boot loaders of amd64, from the cache that a build of an image leaves; what is not in it is
 // fetched. Without a cache the test is skipped. CORACLE_CACHE names a cache elsewhere than in _out.
 func Tools(t testing.TB, more ...string) *debian.Tools {
 	t.Helper()
@@ -20,6 +20,11 @@ func Tools(t testing.TB, more ...string) *debian.Tools {
 	if err != nil {
 		t.Fatal(err)
 	}
+	loaders, err := archive.Packages(t.Context(), disk.BootPackages("amd64")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools.Add(loaders...)
 	return tools
 }
 
