@@ -10,7 +10,7 @@ import (
 // arguments are the kernel arguments that stage 1 heeds.
 type arguments struct {
 	slot  string // "a" or "b"
-	boot  string // GPT GUID of the BOOT partition, lower case
+	boot  string // PARTUUID of the BOOT partition, lower case: a GUID in a GPT, xxxxxxxx-01 in an MBR
 	trial bool   // the boot loader boots the slot this once
 }
 
@@ -46,7 +46,7 @@ func parseArguments(line string) (arguments, error) {
 	case a.slot != "a" && a.slot != "b":
 		return a, fmt.Errorf("the kernel argument coracle.slot is %q, it must be a or b", a.slot)
 	case a.boot == "":
-		return a, errors.New("the kernel argument coracle.boot is missing: it names the BOOT partition by its GPT GUID")
+		return a, errors.New("the kernel argument coracle.boot is missing: it names the BOOT partition by its PARTUUID")
 	}
 	return a, nil
 }

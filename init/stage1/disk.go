@@ -6,6 +6,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 )
 
 // disk is a whole disk as sysfs shows it.
@@ -19,7 +21,7 @@ type disk struct {
 type partition struct {
 	name   string // such as vda1
 	number int
-	label  string // GPT name
+	label  string // GPT name; empty: of an MBR
 	device string // MAJOR:MINOR
 	size   uint64 // bytes
 }
@@ -60,18 +62,18 @@ func findDisks(sysfs fs.FS) []disk {
 	return disks
 }
 
-// identify returns the GPT GUIDs of a disk's partitions by their number, in lower case.
+// identify returns the PARTUUIDs of a disk's partitions by their number, in lower case.
 type identify func(disk) (map[int]string, error)
 
 // choose finds the slot on the disk that has the BOOT partition which the machine was booted from. It returns all
 // that match: two disks match when one is a copy of the other. problems says which disks could not be read.
-func choose(disks []disk, guids identify, args arguments) (places []place, problems []error) {
+func choose(disks []disk, identify identify, args arguments) (places []place, problems []error) {
 	for _, d := range disks {
-		slot, ok := d.find(func(p partition) bool { return p.label == "coracle-"+args.slot })
+		slot, ok := d.slot(args.slot)
 		if !ok {
 			continue
 		}
-		ids, err := guids(d)
+		ids, err := identify(d)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("disk %s: %w", d.name, err))
 			continue
@@ -88,6 +90,20 @@ func choose(disks []disk, guids identify, args arguments) (places []place, probl
 	return places, problems
 }
 
+// slot finds the partition of slot "a" or "b": by its name, or by its number on a disk that has no names, which an MBR has not.
+func (d disk) slot(name string) (partition, bool) {
+	name = "coracle-" + name
+	if !d.named() {
+		return d.find(func(p partition) bool { return p.number == partitions.MBRNumber(name) })
+	}
+	return d.find(func(p partition) bool { return p.label == name })
+}
+
+func (d disk) named() bool {
+	_, ok := d.find(func(p partition) bool { return p.label != "" })
+	return ok
+}
+
 func (d disk) find(is func(partition) bool) (partition, bool) {
 	for _, p := range d.partitions {
 		if is(p) {
@@ -97,7 +113,8 @@ func (d disk) find(is func(partition) bool) (partition, bool) {
 	return partition{}, false
 }
 
-// describe lists disks for a person: "vda 8.0 GiB (coracle-boot, coracle-a), sda 2.0 GiB (no named partition)".
+// describe lists disks for a person: "vda 8.0 GiB (coracle-boot, coracle-a), mmcblk0 29.7 GiB (partitions 1, 2), sda 2.0 GiB
+// (no partition)".
 func describe(disks []disk) string {
 	if len(disks) == 0 {
 		return "none"
@@ -111,11 +128,23 @@ func describe(disks []disk) string {
 			}
 		}
 		if labels == nil {
-			labels = []string{"no named partition"}
+			labels = []string{unnamed(d)}
 		}
 		all = append(all, fmt.Sprintf("%s %.1f GiB (%s)", d.name, float64(d.size)/(1<<30), strings.Join(labels, ", ")))
 	}
 	return strings.Join(all, ", ")
+}
+
+// unnamed lists the partitions of a disk that has no names.
+func unnamed(d disk) string {
+	if len(d.partitions) == 0 {
+		return "no partition"
+	}
+	var numbers []string
+	for _, p := range d.partitions {
+		numbers = append(numbers, strconv.Itoa(p.number))
+	}
+	return "partitions " + strings.Join(numbers, ", ")
 }
 
 func text(sysfs fs.FS, file string) string {

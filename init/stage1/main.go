@@ -56,7 +56,7 @@ func boot() error {
 		return err
 	}
 	loader := modules.Open(dir)
-	// The slot is found by its GUID, whatever the disks are called. Those of virtual machines, though, keep the order that
+	// The slot is found by BOOT's PARTUUID, whatever the disks are called. Those of virtual machines, though, keep the order that
 	// they were given in: nothing else tells them apart.
 	loader.Async = func(module string) bool { return module != "virtio_blk" }
 	if err := loader.Load("dm-mod", "dm-verity", "crypto-"+layout.HashAlgorithm); err != nil {

@@ -17,6 +17,7 @@ func TestParseArguments(t *testing.T) {
 		"good":       {"ro coracle.slot=a coracle.boot=" + strings.ToUpper(id) + " panic=10\n", arguments{"a", id, false}, ""},
 		"last wins":  {"coracle.slot=a coracle.boot=" + id + " coracle.slot=b", arguments{"b", id, false}, ""},
 		"trial":      {"coracle.slot=b coracle.trial coracle.boot=" + id, arguments{"b", id, true}, ""},
+		"MBR":        {"coracle.slot=a coracle.boot=0000CDEF-01", arguments{"a", "0000cdef-01", false}, ""},
 		"no slot":    {"coracle.boot=" + id, arguments{}, "coracle.slot is missing"},
 		"third slot": {"coracle.slot=c coracle.boot=" + id, arguments{}, `coracle.slot is "c"`},
 		"no boot":    {"coracle.slot=b", arguments{}, "coracle.boot is missing"},

@@ -10,7 +10,7 @@ import (
 	"github.com/coracle-os/coracle/init/kmsg"
 	"github.com/coracle-os/coracle/init/modules"
 	"github.com/coracle-os/coracle/init/uevent"
-	"github.com/coracle-os/coracle/machined/storage/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 )
 
 const (
@@ -40,7 +40,7 @@ func await(loader *modules.Loader, args arguments, limit time.Duration) (place, 
 		default: // It will look anyway, later than now.
 		}
 		disks := findDisks(sysfs)
-		places, problems := choose(disks, readGUIDs, args)
+		places, problems := choose(disks, readIDs, args)
 		if len(places) > 1 {
 			kmsg.Notice(component, "%d disks are copies of each other, with the same BOOT partition and slot: using %s, not %s. "+
 				"Remove one of them", len(places), places[0].disk, places[1].disk)
@@ -92,23 +92,23 @@ func waitForEvents(events *uevent.Conn) {
 	}
 }
 
-// readGUIDs reads the partition table of a disk. The kernel knows the GUIDs too, but only 6.13 and later show them in
+// readIDs reads the partition table of a disk. The kernel knows the PARTUUIDs too, but only 6.13 and later show them in
 // sysfs.
-func readGUIDs(d disk) (map[int]string, error) {
+func readIDs(d disk) (map[int]string, error) {
 	f, err := os.Open("/dev/" + d.name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	table, _, err := gpt.Read(f, int64(d.size), d.sectorSize)
+	table, _, err := partitions.Read(f, int64(d.size), d.sectorSize)
 	if err != nil {
 		return nil, err
 	}
-	guids := make(map[int]string)
+	ids := make(map[int]string)
 	for i, p := range table.Partitions {
 		if p.Used() {
-			guids[i+1] = p.ID.String()
+			ids[i+1] = table.PARTUUID(i + 1)
 		}
 	}
-	return guids, nil
+	return ids, nil
 }

@@ -76,7 +76,7 @@ func (s service) ListDisks(context.Context, *connect.Request[machinepb.ListDisks
 	if err != nil {
 		return nil, err
 	}
-	disks, err := s.Backend.System.Disks(mounts)
+	disks, err := s.Backend.System.Disks(mounts, s.Backend.Disk)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s service) ListDisks(context.Context, *connect.Request[machinepb.ListDisks
 	for _, d := range disks {
 		one := &machinepb.Disk{
 			Name: d.Name, Path: "/dev/" + d.Name, SizeBytes: d.Size, Model: d.Model, Serial: d.Serial, Transport: d.Transport,
-			Removable: d.Removable, ReadOnly: d.ReadOnly, Rotational: d.Rotatable, Boot: "/dev/"+d.Name == s.Backend.Disk,
+			Removable: d.Removable, ReadOnly: d.ReadOnly, Rotational: d.Rotatable, Boot: d.Boot,
 		}
 		for _, p := range d.Partitions {
 			one.Partitions = append(one.Partitions, &machinepb.Partition{Name: p.Name, Label: p.Label, SizeBytes: p.Size, MountedAt: p.MountedAt})

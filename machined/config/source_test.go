@@ -10,6 +10,9 @@ import (
 
 const other = smallest + "cluster: {domain: other.local}\n"
 
+// windows is other as an editor on Windows may have left it on BOOT: with a byte order mark, and CRLF.
+var windows = "\ufeff" + strings.ReplaceAll(other, "\n", "\r\n")
+
 func TestFind(t *testing.T) {
 	const bad = "apiVersion: coracle/v1alpha1\nkind: MachineConfig\nmachine: {rolle: server}\n"
 	const dataURL = "data:;base64,YXBpVmVyc2lvbjogY29yYWNsZS92MWFscGhhMQpraW5kOiBNYWNoaW5lQ29uZmlnCm1hY2hpbmU6IHtyb2xlOiBzZXJ2ZXJ9Cg=="
@@ -29,6 +32,8 @@ func TestFind(t *testing.T) {
 		"BOOT":                    {boot: other, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: other, imported: true, sources: "not there | used | not asked: machine.yaml on the BOOT partition has one |"},
 		"DATA before BOOT":        {data: other, boot: smallest, domain: "other.local", from: "DATA", notice: "is ignored: this machine has a config on DATA", dataAfter: other, sources: "used | ignored: DATA has one |"},
 		"power cut in import":     {data: other, boot: other, domain: "other.local", from: "DATA", dataAfter: other, imported: true, sources: "used | imported before: DATA has it |"},
+		"BOOT, from Windows":      {boot: windows, domain: "other.local", from: "machine.yaml on the BOOT partition", dataAfter: windows, imported: true},
+		"DATA, from Windows":      {data: windows, boot: windows, domain: "other.local", from: "DATA", dataAfter: windows, imported: true, sources: "used | imported before: DATA has it |"},
 		"bad on BOOT":             {boot: bad, problem: `BOOT/machine.yaml:3: machine.rolle: unknown field; did you mean "role"?`, sources: "not there | not valid: BOOT/machine.yaml:3: machine.rolle"},
 		"bad on BOOT, DATA":       {data: other, boot: bad, domain: "other.local", from: "DATA", notice: "is ignored", dataAfter: other},
 		"bad on DATA":             {data: bad, problem: `machine.yaml:3: machine.rolle: unknown field`, dataAfter: bad, sources: "not valid: "},

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 )
 
 // sector is the unit of sizes in /sys/class/block, whatever the disk's own is.
@@ -19,19 +21,21 @@ type Disk struct {
 	Model, Serial                  string
 	Transport                      string // nvme, ata, usb, mmc, virtio, scsi; empty: not known
 	Removable, ReadOnly, Rotatable bool
+	Boot                           bool // the machine was booted from it
 	Partitions                     []Partition
 }
 
 // Partition is a part of a disk.
 type Partition struct {
 	Name      string // vda1
-	Label     string // of the GPT
+	Label     string // of the GPT; of an MBR, which has none, what Coracle's numbers stand for
 	Size      uint64 // bytes
 	MountedAt string
 }
 
-// Disks lists disks in the order of their names. mounts is what is mounted.
-func (s System) Disks(mounts []Mount) ([]Disk, error) {
+// Disks lists disks in the order of their names. mounts is what is mounted, booted the disk that the machine was booted from,
+// such as /dev/vda.
+func (s System) Disks(mounts []Mount, booted string) ([]Disk, error) {
 	const class = "class/block"
 	entries, err := fs.ReadDir(s.Sys, class)
 	if err != nil {
@@ -48,7 +52,12 @@ func (s System) Disks(mounts []Mount) ([]Disk, error) {
 		if strings.Contains(where, "/virtual/") && transport == "" {
 			continue // loop, zram, dm: made of something else
 		}
-		list = append(list, s.disk(dir, e.Name(), transport, mounts))
+		d := s.disk(dir, e.Name(), transport, mounts)
+		d.Boot = "/dev/"+d.Name == booted
+		if d.Boot {
+			s.nameByNumber(dir, d.Partitions)
+		}
+		list = append(list, d)
 	}
 	slices.SortFunc(list, func(a, b Disk) int { return cmp.Compare(a.Name, b.Name) })
 	return list, nil
@@ -80,6 +89,16 @@ func (s System) disk(dir, name, transport string, mounts []Mount) Disk {
 		return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name)) // vda2 before vda10
 	})
 	return d
+}
+
+// nameByNumber names the partitions of Coracle's disk if none has a name: that is an MBR.
+func (s System) nameByNumber(disk string, list []Partition) {
+	if slices.ContainsFunc(list, func(p Partition) bool { return p.Label != "" }) {
+		return
+	}
+	for i, p := range list {
+		list[i].Label = partitions.MBRName(int(number(s.Sys, path.Join(disk, p.Name, "partition"))))
+	}
 }
 
 // transports are the parts of a device's path that tell how it is attached, the nearest to the disk first: a USB disk

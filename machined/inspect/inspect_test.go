@@ -125,14 +125,40 @@ func TestDisks(t *testing.T) {
 		"devices/pci0/ata1/host1/block/sr0/size":  "0\n",
 		"class/block/vda-is-no-directory-but-odd": "",
 	})}
-	list, err := s.Disks([]Mount{{Device: "254:4", Target: "/var"}})
+	list, err := s.Disks([]Mount{{Device: "254:4", Target: "/var"}}, "/dev/vda")
 	want := []Disk{
 		{Name: "nvme0n1", Size: 8192, Transport: "nvme"},
 		{Name: "sda", Size: 4096, Model: "Stick ??", Transport: "usb", Removable: true, ReadOnly: true},
-		{Name: "vda", Size: 1 << 20, Serial: "s1", Transport: "virtio", Rotatable: true, Partitions: []Partition{{Name: "vda4", Label: "CORACLE DATA", Size: 1 << 19, MountedAt: "/var"}}},
+		{Name: "vda", Size: 1 << 20, Serial: "s1", Transport: "virtio", Rotatable: true, Boot: true, Partitions: []Partition{{Name: "vda4", Label: "CORACLE DATA", Size: 1 << 19, MountedAt: "/var"}}},
 	}
 	if err != nil || !reflect.DeepEqual(list, want) {
 		t.Errorf("%+v\nwant %+v, %v", list, want, err)
+	}
+}
+
+// TestNamesOfAnMBR has a card with Coracle, and one with another system.
+func TestNamesOfAnMBR(t *testing.T) {
+	sys := map[string]string{}
+	for _, card := range []string{"mmcblk0", "mmcblk1"} {
+		dir := "devices/soc/mmc_host/" + card
+		sys["class/block/"+card+"@"], sys[dir+"/size"] = "../../"+dir, "8\n"
+		for _, n := range []string{"1", "2", "3", "4", "5"} {
+			sys[dir+"/"+card+"p"+n+"/partition"] = n + "\n"
+			sys[dir+"/"+card+"p"+n+"/uevent"] = "PARTN=" + n + "\n"
+		}
+	}
+	list, err := System{Sys: files(sys)}.Disks(nil, "/dev/mmcblk0")
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for i, want := range []string{"coracle-boot coracle-a coracle-b coracle-data ", "    "} {
+		var labels []string
+		for _, p := range list[i].Partitions {
+			labels = append(labels, p.Label)
+		}
+		if got := strings.Join(labels, " "); got != want {
+			t.Errorf("%s: labels are %q, want %q", list[i].Name, got, want)
+		}
 	}
 }
 

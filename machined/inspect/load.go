@@ -80,7 +80,7 @@ type DiskIO struct {
 
 // DiskIO reads the counters of whole disks.
 func (s System) DiskIO() ([]DiskIO, error) {
-	disks, err := s.Disks(nil)
+	disks, err := s.Disks(nil, "")
 	if err != nil {
 		return nil, err
 	}

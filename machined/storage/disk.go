@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/coracle-os/coracle/machined/storage/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,7 +48,7 @@ type blkpg struct {
 
 // tellKernel is what to tell a kernel that has the partitions known, so that it has those of t. A kernel that has a
 // partition elsewhere cannot be told while that is in use.
-func tellKernel(t *gpt.Table, known map[int]extent) ([]blkpg, error) {
+func tellKernel(t *partitions.Table, known map[int]extent) ([]blkpg, error) {
 	var ops []blkpg
 	for i, p := range t.Partitions {
 		if !p.Used() {

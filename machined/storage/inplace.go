@@ -42,6 +42,15 @@ func placeOf(f *os.File, size int) (int64, error) {
 	return int64(first) * int64(unit), nil
 }
 
+// FirstByte asks the kernel where the first byte of a file is on its partition; 0 if the file is empty.
+func FirstByte(f *os.File) (int64, error) {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return 0, err
+	}
+	return placeOf(f, 1)
+}
+
 // writeBlock writes a file of the environment at its place on BOOT; one that has none is made.
 func writeBlock(boot handover.Boot, at int64, w write) error {
 	if at == 0 {

@@ -6,16 +6,16 @@ import (
 	"slices"
 
 	"github.com/coracle-os/coracle/init/handover"
-	"github.com/coracle-os/coracle/machined/storage/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 )
 
-// Names of partitions; docs/architecture.md has the whole table.
+// Names of partitions, which in an MBR stand for their numbers; docs/architecture.md has the whole table.
 const (
 	slotAName = "coracle-a"
 	slotBName = "coracle-b"
 	dataName  = "coracle-data"
-	// unmadeName is DATA's name until its file system is complete. When the power is cut before that, the next boot
-	// sees by the name that it may, and has to, make it again.
+	// unmadeName is DATA's name (in an MBR: its type) until its file system is complete. When the power is cut before
+	// that, the next boot sees by the name that it may, and has to, make it again.
 	unmadeName = "coracle-data-new"
 )
 
@@ -29,7 +29,7 @@ const (
 
 // layOut returns a copy of t with the partitions that first boot makes, DATA reaching to the end of the disk, and
 // what it changed, for a person.
-func layOut(t *gpt.Table) (*gpt.Table, []string, error) {
+func layOut(t *partitions.Table) (*partitions.Table, []string, error) {
 	t = t.Clone()
 	var notes []string
 	a := t.Find(slotAName)
@@ -37,13 +37,16 @@ func layOut(t *gpt.Table) (*gpt.Table, []string, error) {
 		return nil, nil, fmt.Errorf("it has no partition %s: write a Coracle image to it", slotAName)
 	}
 	if t.Find(slotBName) == 0 {
+		if err := vacant(t, slotBNumber, slotBName); err != nil {
+			return nil, nil, err
+		}
 		size := t.Partition(a).Sectors()
 		free := t.Free()
-		i := slices.IndexFunc(free, func(e gpt.Extent) bool { return e.Sectors() >= size })
+		i := slices.IndexFunc(free, func(e partitions.Extent) bool { return e.Sectors() >= size })
 		if i < 0 {
 			return nil, nil, tooSmall(t, true)
 		}
-		where := gpt.Extent{First: free[i].First, Last: free[i].First + size - 1}
+		where := partitions.Extent{First: free[i].First, Last: free[i].First + size - 1}
 		if err := t.Add(slotBNumber, slotBName, t.Partition(a).Type, where); err != nil {
 			return nil, nil, fmt.Errorf("make partition %s: %w", slotBName, err)
 		}
@@ -52,32 +55,53 @@ func layOut(t *gpt.Table) (*gpt.Table, []string, error) {
 	if data := dataPartition(t); data != 0 {
 		p := t.Partition(data)
 		for _, e := range t.Free() {
-			if e.First <= p.Last+gpt.Align/t.SectorSize && e.Last > p.Last && (e.Last-p.Last)*t.SectorSize >= minGrow {
+			if e.First <= p.Last+partitions.Align/t.SectorSize && e.Last > p.Last && (e.Last-p.Last)*t.SectorSize >= minGrow {
 				notes = append(notes, fmt.Sprintf("partition %d (%s) grew from %s to %s", data, dataName,
 					bytesText(p.Sectors()*t.SectorSize), bytesText((e.Last-p.First+1)*t.SectorSize)))
 				p.Last = e.Last
+				notes = append(notes, unreachable(t)...)
 				break
 			}
 		}
 		return t, notes, nil
 	}
+	if err := vacant(t, dataNumber, dataName); err != nil {
+		return nil, nil, err
+	}
 	free := t.Free()
 	if len(free) == 0 {
 		return nil, nil, tooSmall(t, false)
 	}
-	where := slices.MaxFunc(free, func(a, b gpt.Extent) int { return cmp.Compare(a.Sectors(), b.Sectors()) })
+	where := slices.MaxFunc(free, func(a, b partitions.Extent) int { return cmp.Compare(a.Sectors(), b.Sectors()) })
 	if where.Sectors()*t.SectorSize < minData {
 		return nil, nil, tooSmall(t, false)
 	}
-	if err := t.Add(dataNumber, unmadeName, gpt.TypeLinux, where); err != nil {
+	if err := t.Add(dataNumber, unmadeName, partitions.TypeLinux, where); err != nil {
 		return nil, nil, fmt.Errorf("make partition %s: %w", dataName, err)
 	}
 	notes = append(notes, fmt.Sprintf("made partition %d (%s, %s)", dataNumber, dataName, bytesText(where.Sectors()*t.SectorSize)))
-	return t, notes, nil
+	return t, append(notes, unreachable(t)...), nil
+}
+
+// vacant is an error when somebody else has a partition where name belongs.
+func vacant(t *partitions.Table, number int, name string) error {
+	if err := t.Vacant(number); err != nil {
+		return fmt.Errorf("make partition %s: %w; nothing was changed: remove that partition if it is not needed, or write the image to the disk again", name, err)
+	}
+	return nil
+}
+
+// unreachable notes that DATA cannot have all of the disk.
+func unreachable(t *partitions.Table) []string {
+	rest := t.Unreachable()
+	if rest == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the last %s of the disk are not used: an MBR partition table, which the firmware needs, does not reach further", bytesText(rest))}
 }
 
 // dataPartition is DATA's number, its file system made or not; 0 if there is none.
-func dataPartition(t *gpt.Table) int {
+func dataPartition(t *partitions.Table) int {
 	if n := t.Find(dataName); n != 0 {
 		return n
 	}
@@ -85,14 +109,14 @@ func dataPartition(t *gpt.Table) int {
 }
 
 // tooSmall says how large the disk is, and would have to be.
-func tooSmall(t *gpt.Table, needB bool) error {
+func tooSmall(t *partitions.Table, needB bool) error {
 	end, slot := uint64(0), t.Partition(t.Find(slotAName)).Sectors()
 	for _, p := range t.Partitions {
 		if p.Used() {
 			end = max(end, p.Last+1)
 		}
 	}
-	need := end*t.SectorSize + minData + 2*gpt.Align // an aligned start, and the backup table
+	need := end*t.SectorSize + minData + 2*partitions.Align // an aligned start, and the backup table
 	what := fmt.Sprintf("DATA needs %s", bytesText(minData))
 	if needB {
 		need += slot * t.SectorSize
@@ -123,7 +147,7 @@ func SlotDevice(boot handover.Boot, slot string) (string, error) {
 		return "", err
 	}
 	defer d.Close()
-	table, _, err := gpt.Read(d, d.size, d.sector)
+	table, _, err := partitions.Read(d, d.size, d.sector)
 	if err != nil {
 		return "", err
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coracle-os/coracle/machined/storage/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,11 +25,11 @@ type part struct {
 
 var flashed = []part{{1, "coracle-boot", 1, 64}, {2, slotAName, 65, slotMiB}}
 
-func makeTable(t *testing.T, diskMiB uint64, parts ...part) *gpt.Table {
+func makeTable(t *testing.T, diskMiB uint64, parts ...part) *partitions.Table {
 	t.Helper()
-	table := &gpt.Table{SectorSize: 512, Sectors: diskMiB * perMiB, FirstUsable: 34, LastUsable: diskMiB*perMiB - 34, Partitions: make([]gpt.Partition, 128)}
+	table := &partitions.Table{SectorSize: 512, Sectors: diskMiB * perMiB, FirstUsable: 34, LastUsable: diskMiB*perMiB - 34, Partitions: make([]partitions.Partition, 128)}
 	for _, p := range parts {
-		if err := table.Add(p.number, p.name, gpt.TypeLinux, gpt.Extent{First: p.first * perMiB, Last: (p.first+p.size)*perMiB - 1}); err != nil {
+		if err := table.Add(p.number, p.name, partitions.TypeLinux, partitions.Extent{First: p.first * perMiB, Last: (p.first+p.size)*perMiB - 1}); err != nil {
 			t.Fatal(err)
 		}
 	}

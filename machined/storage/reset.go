@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/coracle-os/coracle/init/handover"
-	"github.com/coracle-os/coracle/machined/storage/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 )
 
 // MakeAnew has the next boot make DATA's file system anew, which is how a first boot begins. What is on it is not overwritten, only
@@ -25,7 +25,7 @@ func makeAnew(path string) error {
 		return err
 	}
 	defer d.Close()
-	table, health, err := gpt.Read(d, d.size, d.sector)
+	table, health, err := partitions.Read(d, d.size, d.sector)
 	if err != nil {
 		return err
 	}

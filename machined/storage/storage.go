@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/coracle-os/coracle/init/handover"
-	"github.com/coracle-os/coracle/machined/storage/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 	"golang.org/x/sys/unix"
 )
 
@@ -95,6 +95,11 @@ func prepare(ctx context.Context, path, mountPoint string, progress func(string)
 			return report, err
 		}
 	default:
+		if !table.Named() {
+			if err := checkOurs(report.Device); err != nil {
+				return report, err
+			}
+		}
 		notes, err := checkAndMount(ctx, report.Device, mountPoint, progress)
 		report.Notes = append(report.Notes, notes...)
 		if err != nil {
@@ -112,11 +117,11 @@ func prepare(ctx context.Context, path, mountPoint string, progress func(string)
 }
 
 // partition brings the disk's partition table to its full layout, and the kernel to the same view.
-func partition(d *disk) (*gpt.Table, []string, error) {
+func partition(d *disk) (*partitions.Table, []string, error) {
 	var notes []string
-	old, health, err := gpt.Read(d, d.size, d.sector)
-	if errors.Is(err, gpt.ErrOutside) {
-		return nil, nil, fmt.Errorf("the disk (%s) is smaller than the image that was written to it: %w", bytesText(uint64(d.size)), err)
+	old, health, err := partitions.Read(d, d.size, d.sector)
+	if errors.Is(err, partitions.ErrOutside) {
+		return nil, nil, fmt.Errorf("the disk (%s) is smaller than the image or the disk that was copied to it: %w", bytesText(uint64(d.size)), err)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w; write the image to the disk again", err)
@@ -132,7 +137,7 @@ func partition(d *disk) (*gpt.Table, []string, error) {
 		if health.Primary != nil {
 			notes = append(notes, fmt.Sprintf("restored the partition table from its backup (%v)", health.Primary))
 		}
-		if health.Backup != nil && !errors.Is(health.Backup, gpt.ErrMoved) {
+		if health.Backup != nil && !errors.Is(health.Backup, partitions.ErrMoved) {
 			notes = append(notes, fmt.Sprintf("wrote the backup of the partition table anew (%v)", health.Backup))
 		}
 	}
@@ -154,7 +159,7 @@ func partition(d *disk) (*gpt.Table, []string, error) {
 }
 
 // format makes DATA's file system, and then gives the partition the name that says so.
-func format(ctx context.Context, d *disk, table *gpt.Table, device string, progress func(string)) error {
+func format(ctx context.Context, d *disk, table *partitions.Table, device string, progress func(string)) error {
 	progress("making the file system of " + device)
 	if out, err := command(ctx, mkfsPath, mkfsArguments(device)...); err != nil {
 		return fmt.Errorf("%s %s: %w: %s", mkfsPath, device, err, strings.TrimSpace(string(out)))
@@ -168,7 +173,7 @@ func format(ctx context.Context, d *disk, table *gpt.Table, device string, progr
 		return fmt.Errorf("write the file system of %s: %w", device, err)
 	}
 	table.Partition(dataPartition(table)).SetName(dataName)
-	return table.Write(d, gpt.Health{})
+	return table.Write(d, partitions.Health{})
 }
 
 func mountData(device, dir string) error {
@@ -197,6 +202,22 @@ func checkAndMount(ctx context.Context, device, dir string, progress func(string
 		return notes, lost(device, err)
 	}
 	return notes, nil
+}
+
+// checkOurs is an error when the partition that by its number is DATA has the file system of somebody else. One that is
+// damaged beyond recognition may be DATA.
+func checkOurs(device string) error {
+	f, err := os.Open(device)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	v := probe(f)
+	if v.kind == "" || v == (volume{"ext4", dataLabel}) {
+		return nil
+	}
+	return fmt.Errorf("%s should be DATA, and has a file system %s labelled %q; nothing was changed: "+
+		"remove that partition if it is not needed, or write the image to the disk again", device, v.kind, v.label)
 }
 
 // checkMarked has e2fsck look at DATA if its superblock gives a reason to.

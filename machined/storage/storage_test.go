@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/coracle-os/coracle/init/handover"
-	"github.com/coracle-os/coracle/machined/storage/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 	"golang.org/x/sys/unix"
 )
 
@@ -92,6 +92,14 @@ type machine struct {
 
 func newMachine(t *testing.T, sizeMiB int64) *machine {
 	t.Helper()
+	return newMachineWith(t, sizeMiB, func(f *os.File) error {
+		return makeTable(t, uint64(sizeMiB), flashed...).Write(file{f}, partitions.Health{})
+	})
+}
+
+// newMachineWith makes a machine with the partition table that write writes.
+func newMachineWith(t *testing.T, sizeMiB int64, write func(*os.File) error) *machine {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -109,7 +117,7 @@ func newMachine(t *testing.T, sizeMiB int64) *machine {
 	if err := f.Truncate(sizeMiB * mib); err != nil {
 		t.Fatal(err)
 	}
-	if err := makeTable(t, uint64(sizeMiB), flashed...).Write(file{f}, gpt.Health{}); err != nil {
+	if err := write(f); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.down)
@@ -249,6 +257,54 @@ func TestMakeAnew(t *testing.T) {
 	m.down()
 	if r := m.mustBoot(); m.formatted {
 		t.Errorf("made again: %+v", r)
+	}
+}
+
+// TestMBR has a Raspberry Pi's card through first boot, a card's copy on a larger one, reset, and a file system of somebody else.
+func TestMBR(t *testing.T) {
+	m := newMachineWith(t, 2048, func(f *os.File) error {
+		_, err := f.WriteAt(makeMBR(flashedCard...)[:], 0)
+		return err
+	})
+	if r := m.mustBoot(); !m.formatted || len(r.Notes) != 2 || r.Size != 1471*mib {
+		t.Errorf("first boot: %+v", r)
+	}
+	m.write("kept", "kept")
+	if r := m.mustBoot(); m.formatted || len(r.Notes) > 0 {
+		t.Errorf("machined restarted: %+v", r)
+	}
+	boot := handover.Boot{Disk: m.disk, Slot: "a", SlotDevice: m.disk + "p2"}
+	for slot, want := range map[string]string{"a": m.disk + "p2", "b": m.disk + "p3"} {
+		if got, err := SlotDevice(boot, slot); err != nil || got != want {
+			t.Errorf("slot %s is %q, %v; want %s", slot, got, err, want)
+		}
+	}
+	m.down()
+	if err := os.Truncate(m.file, 4096*mib); err != nil {
+		t.Fatal(err)
+	}
+	if r := m.mustBoot(); m.formatted || len(r.Notes) != 2 || !strings.Contains(r.Notes[0], "grew from 1.4 GiB to 3.4 GiB") || m.read("kept") != "kept" {
+		t.Errorf("on a larger card: %+v", r)
+	}
+	m.down()
+	if r := m.mustBoot(); m.formatted || m.read("kept") != "kept" {
+		t.Errorf("later: %+v", r)
+	}
+	if err := makeAnew(m.disk); err != nil {
+		t.Fatal(err)
+	}
+	m.down()
+	if r := m.mustBoot(); !m.formatted || r.Size != 3519*mib {
+		t.Errorf("reset: %+v", r)
+	}
+	m.down()
+	m.change(func(f *os.File, data int64) {
+		if _, err := f.WriteAt([]byte("MINE\x00"), data+1024+0x78); err != nil { // the label
+			t.Fatal(err)
+		}
+	})
+	if _, err := m.boot(); err == nil || !strings.Contains(err.Error(), `a file system ext4 labelled "MINE"; nothing was changed`) {
+		t.Errorf("the file system of somebody else: %v", err)
 	}
 }
 

@@ -333,25 +333,77 @@ func TestBadDisks(t *testing.T) {
 	})
 }
 
+// mbrEntry writes an entry of the table in the first sector of an image.
+func mbrEntry(image []byte, number int, kind byte, offset, size int64) {
+	image[510], image[511] = 0x55, 0xaa
+	e := image[446+16*(number-1):]
+	e[4] = kind
+	binary.LittleEndian.PutUint32(e[8:], uint32(offset/sectorSize))
+	binary.LittleEndian.PutUint32(e[12:], uint32(size/sectorSize))
+}
+
 func TestMBR(t *testing.T) {
-	head := make([]byte, mib)
-	head[510], head[511] = 0x55, 0xaa
-	entry := func(n int, kind byte, start, sectors uint32) {
-		e := head[446+16*n:]
-		e[4] = kind
-		binary.LittleEndian.PutUint32(e[8:], start)
-		binary.LittleEndian.PutUint32(e[12:], sectors)
+	type entry struct {
+		number       int
+		kind         byte
+		offset, size int64 // MiB
 	}
-	entry(0, 0x0c, 2048, 131072)
-	entry(1, 0x83, 133120, 524288)
-	got, err := readLayout(head)
-	want := layout{boot: extent{mib, 64 * mib}, end: 65*mib + 256*mib, slot: 256 * mib}
-	if err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	for name, tc := range map[string]struct {
+		entries []entry
+		want    layout
+		error   string
+	}{
+		"of Coracle":           {[]entry{{1, 0x0c, 1, 64}, {2, 0xda, 65, 256}}, layout{boot: extent{mib, 64 * mib}, end: 321 * mib, slot: 256 * mib}, ""},
+		"after the first boot": {[]entry{{1, 0x0c, 1, 64}, {2, 0xda, 65, 256}, {3, 0xda, 321, 256}, {4, 0x83, 577, 1000}}, layout{boot: extent{mib, 64 * mib}, end: 1577 * mib, slot: 256 * mib}, ""},
+		"of another system":    {[]entry{{1, 0x83, 1, 64}, {2, 0x0c, 65, 256}}, layout{}, "it has no partition BOOT"},
+		"an overlap":           {[]entry{{1, 0x0c, 1, 64}, {2, 0xda, 64, 256}}, layout{}, "its partition table: partitions 1 and 2 overlap"},
+		"BOOT over the table":  {[]entry{{1, 0x0c, 0, 64}, {2, 0xda, 65, 256}}, layout{}, "its partition table: a partition is not on the disk"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			head := make([]byte, mib)
+			for _, e := range tc.entries {
+				mbrEntry(head, e.number, e.kind, e.offset*mib, e.size*mib)
+			}
+			got, err := readLayout(head)
+			if (err == nil) != (tc.error == "") || err != nil && !strings.Contains(err.Error(), tc.error) || got != tc.want {
+				t.Errorf("got %+v, %v, want %+v, %q", got, err, tc.want, tc.error)
+			}
+		})
 	}
-	if need := got.need(); need < 65*mib+2*256*mib+512*mib || need > 2e9 {
+	l := layout{boot: extent{mib, 64 * mib}, end: 321 * mib, slot: 256 * mib}
+	if need := l.need(); need < 65*mib+2*256*mib+512*mib || need > 2e9 {
 		t.Errorf("a disk needs %d bytes", need)
 	}
+}
+
+// TestMBRConfig writes an image for a Raspberry Pi with a machine config.
+func TestMBRConfig(t *testing.T) {
+	image := newImage(t)[:slotOffset+slotSize] // whose end is slot A's: there is no backup of a table
+	clear(image[:mib])
+	copy(image[440:], "IDEN")
+	mbrEntry(image, 1, 0x0c, bootOffset, bootSize)
+	mbrEntry(image, 2, 0xda, slotOffset, slotSize)
+	i, err := Open(store(t, image, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	const config = "kind: MachineConfig\n"
+	if err := i.PutConfig([]byte(config)); err != nil {
+		t.Fatal(err)
+	}
+	disk := &fake{data: make([]byte, len(image)+mib)}
+	if _, err := Write(t.Context(), i, disk, quiet); err != nil {
+		t.Fatal(err)
+	}
+	boot := disk.data[bootOffset : bootOffset+bootSize]
+	if text := readFAT(t, boot, "/machine.yaml"); text != config {
+		t.Errorf("the config is %q", text)
+	}
+	if !bytes.Equal(disk.data[:bootOffset], image[:bootOffset]) || !bytes.Equal(disk.data[slotOffset:len(image)], image[slotOffset:]) {
+		t.Error("more than BOOT is another")
+	}
+	fsck(t, boot)
 }
 
 func TestCheck(t *testing.T) {

@@ -4,11 +4,10 @@ package flash
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
-	"github.com/coracle-os/coracle/machined/storage/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 )
 
 const (
@@ -41,33 +40,21 @@ func readLayout(head []byte) (layout, error) {
 	if len(head) < headSize {
 		return layout{}, fmt.Errorf("it has only %d bytes: it is not a disk image", len(head))
 	}
-	var l layout
-	var err error
-	if bytes.HasPrefix(head[sectorSize:], []byte("EFI PART")) {
-		l, err = readGPT(head)
-	} else {
-		l, err = readMBR(head)
+	if head[510] != 0x55 || head[511] != 0xaa {
+		return layout{}, errors.New("it has no partition table: it is not a disk image")
 	}
-	switch {
-	case err != nil:
-		return layout{}, err
-	case l.boot.size == 0:
-		return layout{}, errors.New("it has no partition BOOT: it is not an image of Coracle")
-	case l.boot.offset < headSize || l.boot.size < mib || l.boot.offset+l.boot.size > maxBoot:
-		return layout{}, fmt.Errorf("its partition BOOT at %d has %d bytes, which no image of Coracle has", l.boot.offset, l.boot.size)
-	}
-	return l, nil
-}
-
-func readGPT(head []byte) (l layout, err error) {
 	const large = 1 << 44 // bytes; how long the image is, is not known yet
-	table, health, err := gpt.Read(bytes.NewReader(head), large, sectorSize)
+	table, health, err := partitions.Read(bytes.NewReader(head), large, sectorSize)
 	if err == nil {
 		err = health.Primary
 	}
-	if err != nil {
-		return l, fmt.Errorf("its partition table: %w", err)
+	if errors.Is(err, partitions.ErrNone) {
+		return layout{}, errors.New("it has no partitions: it is not an image of Coracle")
 	}
+	if err != nil {
+		return layout{}, fmt.Errorf("its partition table: %w", err)
+	}
+	var l layout
 	for _, p := range table.Partitions {
 		if !p.Used() {
 			continue
@@ -81,28 +68,11 @@ func readGPT(head []byte) (l layout, err error) {
 			l.slot = e.size
 		}
 	}
-	return l, nil
-}
-
-// readMBR reads a table of four partitions: BOOT is the first with FAT, slot A the next.
-func readMBR(head []byte) (l layout, err error) {
-	if head[510] != 0x55 || head[511] != 0xaa {
-		return l, errors.New("it has no partition table: it is not a disk image")
-	}
-	const table, entry = 446, 16
-	for i := range 4 {
-		e := head[table+i*entry:][:entry]
-		at := extent{int64(binary.LittleEndian.Uint32(e[8:])) * sectorSize, int64(binary.LittleEndian.Uint32(e[12:])) * sectorSize}
-		if e[4] == 0 || at.size == 0 {
-			continue
-		}
-		l.end = max(l.end, at.offset+at.size)
-		switch fat := e[4] == 0x0b || e[4] == 0x0c || e[4] == 0xef; {
-		case fat && l.boot.size == 0:
-			l.boot = at
-		case !fat && l.boot.size > 0 && l.slot == 0:
-			l.slot = at.size
-		}
+	switch {
+	case l.boot.size == 0:
+		return layout{}, errors.New("it has no partition BOOT: it is not an image of Coracle")
+	case l.boot.offset < headSize || l.boot.size < mib || l.boot.offset+l.boot.size > maxBoot:
+		return layout{}, fmt.Errorf("its partition BOOT at %d has %d bytes, which no image of Coracle has", l.boot.offset, l.boot.size)
 	}
 	return l, nil
 }

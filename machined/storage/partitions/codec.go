@@ -1,4 +1,4 @@
-package gpt
+package partitions
 
 import (
 	"bytes"
@@ -17,6 +17,9 @@ const (
 
 var signature = []byte("EFI PART")
 
+// ErrNone is that a disk has neither an MBR with partitions nor a GPT.
+var ErrNone = errors.New("there is no GPT header")
+
 // header is a GPT header, either copy.
 type header struct {
 	my, alternate           uint64 // LBA of this header and of the other one
@@ -32,7 +35,7 @@ func parseHeader(sector []byte, at uint64) (header, error) {
 	var h header
 	le := binary.LittleEndian
 	if len(sector) < headerSize || !bytes.Equal(sector[:8], signature) {
-		return h, errors.New("there is no GPT header")
+		return h, ErrNone
 	}
 	size := le.Uint32(sector[12:])
 	if size < headerSize || int64(size) > int64(len(sector)) {

@@ -1,4 +1,4 @@
-package gpt
+package partitions
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ type Disk interface {
 	Sync() error // returns when what was written would survive a power cut
 }
 
-// Health says which copies of a table can be used. A nil error: it is good.
+// Health says which copies of a GPT can be used. A nil error: it is good, as an MBR is that could be read.
 type Health struct {
 	Primary error // the copy in sector 1
 	Backup  error // the copy at the disk's end
@@ -36,6 +36,11 @@ func Read(d io.ReaderAt, size int64, sectorSize int) (*Table, Health, error) {
 		return nil, Health{}, fmt.Errorf("a disk of %d bytes is too small for a partition table", size)
 	}
 	var health Health
+	mbr, mbrErr := r.read(0, 1)
+	if mbrErr == nil && isMBR(mbr) {
+		t, err := r.parseMBR(mbr)
+		return t, health, err
+	}
 	primary, h, err := r.table(1)
 	health.Primary = err
 	last := r.sectors - 1
@@ -52,9 +57,8 @@ func Read(d io.ReaderAt, size int64, sectorSize int) (*Table, Health, error) {
 		}
 		return primary, health, nil
 	}
-	mbr, err := r.read(0, 1)
-	if err != nil {
-		return nil, health, err
+	if mbrErr != nil {
+		return nil, health, mbrErr
 	}
 	for _, at := range []uint64{last, mbrEnd(mbr)} {
 		if at < 2 || at > last {
@@ -124,12 +128,15 @@ func (r reader) entrySectors(count uint32) uint64 {
 	return (uint64(count)*entrySize + r.sectorSize - 1) / r.sectorSize
 }
 
-// Write writes both copies, and makes the protective MBR cover the disk. health is what [Read] said of the disk: the
-// copy that is good is overwritten last, after the other one is safely on the disk, so that whenever the power is
-// cut one of them can be used, and it is either the old table or the new one.
+// Write writes the table: an MBR if it changes; of a GPT both copies, and it makes the protective MBR cover the disk. health is
+// what [Read] said of the disk: the copy that is good is overwritten last, after the other one is safely on the disk, so
+// that whenever the power is cut one of them can be used, and it is either the old table or the new one.
 func (t *Table) Write(d Disk, health Health) error {
 	if err := t.check(); err != nil {
 		return err
+	}
+	if t.mbr {
+		return t.writeMBR(d)
 	}
 	order := []func(Disk) error{t.writeBackup, t.writePrimary}
 	if health.Primary != nil {
