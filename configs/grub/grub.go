@@ -37,7 +37,7 @@ func Early() []byte {
 // DefaultArguments are the kernel arguments of an image definition that names none. The last console is the one that
 // /dev/console is; lines at level notice (5) and above reach all of them.
 var DefaultArguments = []string{
-	"console=tty0", "console=ttyS0,115200", "loglevel=6", "printk.devkmsg=on", "panic=10", "gpt",
+	"console=tty0", "console=ttyS0,115200", "loglevel=6", "printk.devkmsg=on", "panic=10",
 }
 
 // special are the characters at which GRUB's shell would expand, split or end the line.

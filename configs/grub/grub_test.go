@@ -25,7 +25,7 @@ func TestSlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "linux ($slot_device)/vmlinuz coracle.slot=$slot coracle.boot=$boot_uuid console=ttyS0,115200 panic=10 $trial $arguments; then"
+	want := "linux ($slot_device)/vmlinuz coracle.slot=$slot coracle.boot=$boot_uuid console=ttyS0,115200 panic=10 $table $trial $arguments; then"
 	if !bytes.Contains(got, []byte(want)) {
 		t.Errorf("no %q in\n%s", want, got)
 	}

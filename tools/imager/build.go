@@ -28,16 +28,17 @@ type builder struct {
 	cache      string // for what is downloaded
 	options    options
 
-	source   gobuild.Source
-	archive  *debian.Archive
-	tools    *debian.Tools
-	files    *debian.Picker   // over packages and what they depend on
-	plain    *debian.Picker   // over packages of which only data is taken
-	linked   []debian.Package // those with C libraries that programs are linked with, and what they depend on
-	shipped  []debian.Package // those that the image has anything of
-	kernel   kernel.Kernel
-	modules  moduleLists
-	programs map[string]string // path in the root to the program built
+	source        gobuild.Source
+	archive       *debian.Archive
+	tools         *debian.Tools
+	files         *debian.Picker   // over packages and what they depend on
+	plain         *debian.Picker   // over packages of which only data is taken
+	boardPackages []debian.Package // those that boards start from
+	linked        []debian.Package // those with C libraries that programs are linked with, and what they depend on
+	shipped       []debian.Package // those that the image has anything of
+	kernel        kernel.Kernel
+	modules       moduleLists
+	programs      map[string]string // path in the root to the program built
 
 	root     *rootfs.Tree
 	tree     slotbuild.Tree
@@ -96,7 +97,10 @@ func build(ctx context.Context, file, out, cache string, what goal, o options) (
 		return nil, err
 	}
 	if what&diskImage != 0 {
-		fmt.Printf("\n%s\n", b.path(".img"))
+		fmt.Println()
+		for _, image := range b.diskImages() {
+			fmt.Println(image)
+		}
 	}
 	return b.outputs, nil
 }
@@ -148,11 +152,14 @@ func (b *builder) steps(what goal) []step {
 		steps = append(steps, step{"artifact", b.inWork("slot.img"), b.writeArtifact})
 	}
 	if what&diskImage != 0 {
-		steps = append(steps, []step{
-			{"disk", b.path(".img"), b.writeDisk},
-			{"compress", b.path(".img"), b.compress},
-			{"digests", b.out, func(context.Context) (string, error) { return b.writeDigests(what) }},
-		}...)
+		steps = append(steps, step{"disk", b.path(".img"), b.writeDisk})
+		for _, board := range b.definition.Disk.Boards {
+			steps = append(steps, step{"disk " + board, b.boardImage(board), func(ctx context.Context) (string, error) { return b.writeBoard(ctx, board) }})
+		}
+		for _, image := range b.diskImages() {
+			steps = append(steps, step{"compress", image, func(ctx context.Context) (string, error) { return compress(ctx, image) }})
+		}
+		steps = append(steps, step{"digests", b.out, func(context.Context) (string, error) { return b.writeDigests(what) }})
 	}
 	return steps
 }

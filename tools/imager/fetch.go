@@ -62,6 +62,9 @@ func (b *builder) fetch(ctx context.Context) (string, error) {
 		return "", err
 	}
 	b.ship(b.kernel.Package)
+	if err := b.fetchBoards(ctx); err != nil {
+		return "", err
+	}
 	if libraries := b.cLibraries(); len(libraries) > 0 {
 		if b.linked, err = b.archive.Sysroot(ctx, b.inWork("sysroot"), libraries...); err != nil {
 			return "", err

@@ -102,16 +102,22 @@ func fitsPartition(image uint64, partition definition.Size) error {
 	return nil
 }
 
+// writeDisk makes the disk for UEFI, on PCs for BIOS too.
 func (b *builder) writeDisk(ctx context.Context) (string, error) {
 	out := b.path(".img")
-	return describe(out, false, disk.Write(ctx, b.tools, out, disk.Spec{
-		Arch: b.arch.GOARCH, Slot: b.inWork("slot.img"), SlotSize: uint64(b.definition.Disk.Slot), Manifest: b.manifest, Time: b.source.Time,
-	}))
+	return describe(out, false, disk.Write(ctx, b.tools, out, b.disk()))
 }
 
-// compress makes the image that people download.
-func (b *builder) compress(ctx context.Context) (string, error) {
-	from, to := b.path(".img"), b.path(".img.zst")
+// disk is what all disks of the image have in common.
+func (b *builder) disk() disk.Spec {
+	return disk.Spec{
+		Arch: b.arch.GOARCH, Slot: b.inWork("slot.img"), SlotSize: uint64(b.definition.Disk.Slot), Manifest: b.manifest, Time: b.source.Time,
+	}
+}
+
+// compress makes what people download of a disk image.
+func compress(ctx context.Context, from string) (string, error) {
+	to := from + ".zst"
 	digest, err := fileDigest(from)
 	if err != nil {
 		return "", err

@@ -44,8 +44,9 @@ func (b *builder) writeDigests(made goal) (string, error) {
 	for _, part := range parts {
 		names = append(names, b.inWork(part))
 	}
-	for _, ending := range []string{".yml", ".spdx.json", ".img", ".img.zst"} {
-		names = append(names, b.path(ending))
+	names = append(names, b.path(".yml"), b.path(".spdx.json"))
+	for _, image := range b.diskImages() {
+		names = append(names, image, image+".zst")
 	}
 	if made&upgradeArtifact != 0 {
 		names = append(names, b.artifactFile(), b.artifactFile()+artifact.IndexEnding)

@@ -12,7 +12,7 @@ import (
 )
 
 // maxRestarts is how often a machine that QEMU broke is switched on again.
-const maxRestarts = 3
+const maxRestarts = 2
 
 // bootReady switches the device on and waits until its node is Ready. When QEMU breaks the machine before, it begins again on
 // the same disk, as after a power cut.

@@ -145,8 +145,8 @@ func (m maker) format() error {
 	if err := errors.Join(f.Truncate(m.Size), f.Close()); err != nil {
 		return fmt.Errorf("size %s: %w", m.image, err)
 	}
-	// -a: no alignment of structures, so that Need is right for any cluster size.
-	args := []string{"-F", "32", "-a", "-S", "512", "-s", fmt.Sprint(m.Cluster / 512), "-i", fmt.Sprintf("%08x", m.ID), "--invariant"}
+	// -a: no alignment of structures, so that Need is right for any cluster size. --invariant sets an ID of its own, so -i comes after it.
+	args := []string{"-F", "32", "-a", "-S", "512", "-s", fmt.Sprint(m.Cluster / 512), "--invariant", "-i", fmt.Sprintf("%08x", m.ID)}
 	if m.Label != "" {
 		args = append(args, "-n", m.Label)
 	}

@@ -118,6 +118,8 @@ type Root struct {
 type Disk struct {
 	Bootloader string `yaml:"bootloader" enum:"grub" default:"grub"` // GRUB for UEFI and BIOS
 	Slot       Size   `yaml:"slot" default:"320MiB"`                 // of a slot's partition: room for later versions
+	// Boards that need a disk of their own, besides the one for UEFI and BIOS: they start from files on BOOT.
+	Boards []string `yaml:"boards,omitempty" enum:"raspberry-pi"`
 }
 
 // Load reads and checks a definition. Its error names every problem, by file and line.

@@ -46,7 +46,7 @@ func TestParseSetsDefaults(t *testing.T) {
 	if d.Debian.Suite != "trixie" || d.Root.Format != "squashfs" || d.Root.Block != 128<<10 || d.Disk.Slot != 320<<20 {
 		t.Errorf("defaults are not set: %+v", d)
 	}
-	for _, want := range []string{"console=ttyS0,115200", "panic=10", "gpt"} {
+	for _, want := range []string{"console=ttyS0,115200", "panic=10"} {
 		if !slices.Contains(d.Kernel.Arguments, want) {
 			t.Errorf("kernel arguments %q are without %s", d.Kernel.Arguments, want)
 		}

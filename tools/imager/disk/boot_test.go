@@ -14,6 +14,7 @@ import (
 
 	"github.com/u-root/u-root/pkg/cpio"
 
+	"github.com/coracle-os/coracle/arch"
 	"github.com/coracle-os/coracle/configs/grub"
 	"github.com/coracle-os/coracle/images/slot"
 	"github.com/coracle-os/coracle/images/slot/build"
@@ -336,28 +337,67 @@ func TestNothingToBoot(t *testing.T) {
 	}
 }
 
-// Two builds are equal byte for byte.
+// Two builds are equal byte for byte, for each architecture and table.
 func TestWriteRepeats(t *testing.T) {
 	tools := disktest.Tools(t)
-	dir := t.TempDir()
-	slotImage := filepath.Join(dir, "slot.img")
+	slotImage := filepath.Join(t.TempDir(), "slot.img")
 	if err := os.WriteFile(slotImage, bytes.Repeat([]byte("slot"), mib/4), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	spec := disk.Spec{Arch: "amd64", Slot: slotImage, SlotSize: 2 * mib, Manifest: slot.Manifest{Version: "1"}, Time: time.Unix(1_790_000_000, 0)}
-	var images [2][]byte
-	for i := range images {
-		out := filepath.Join(dir, fmt.Sprint(i))
-		if err := disk.Write(t.Context(), tools, out, spec); err != nil {
-			t.Fatal(err)
-		}
-		images[i], _ = os.ReadFile(out)
-	}
-	if !bytes.Equal(images[0], images[1]) {
-		t.Error("two builds differ")
-	}
-	spec.SlotSize = mib / 2
-	if err := disk.Write(t.Context(), tools, filepath.Join(dir, "small"), spec); err == nil || !strings.Contains(err.Error(), "1 MiB") {
-		t.Errorf("a slot that does not fit: error %v", err)
+	for _, test := range []struct {
+		arch   string
+		table  disk.Table
+		boot   int64 // where BOOT starts, in bytes
+		loader string
+	}{
+		{"amd64", "", mib, "EFI/BOOT/BOOTX64.EFI"},
+		{"arm64", disk.GPT, mib, "EFI/BOOT/BOOTAA64.EFI"},
+		{"arm64", disk.MBR, 4 * mib, "EFI/BOOT/BOOTAA64.EFI"},
+		{"armhf", disk.GPT, mib, "EFI/BOOT/BOOTARM.EFI"},
+		{"armhf", disk.MBR, 4 * mib, "EFI/BOOT/BOOTARM.EFI"},
+	} {
+		t.Run(test.arch+" "+string(test.table), func(t *testing.T) {
+			if test.arch != "amd64" && os.Getenv("CORACLE_TEST_ALL") == "" {
+				t.Skip("fetches package lists of another architecture: CORACLE_TEST_ALL=1")
+			}
+			a, err := arch.Named(test.arch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.arch != "amd64" {
+				tools.Add(disktest.Fetch(t, a, disk.BootPackages(a.GOARCH)...)...)
+			}
+			spec := disk.Spec{
+				Arch: a.GOARCH, Table: test.table, Slot: slotImage, SlotSize: 4 * mib,
+				Manifest: slot.Manifest{Version: "1"}, Time: time.Unix(1_790_000_000, 0),
+				Boot: []fat.File{{Path: "config.txt", Data: []byte("kernel=u-boot.bin\n")}},
+			}
+			dir := t.TempDir()
+			var images [2][]byte
+			for i := range images {
+				out := filepath.Join(dir, fmt.Sprint(i))
+				if err := disk.Write(t.Context(), tools, out, spec); err != nil {
+					t.Fatal(err)
+				}
+				images[i], _ = os.ReadFile(out)
+			}
+			if !bytes.Equal(images[0], images[1]) {
+				t.Error("two builds differ")
+			}
+			if start := images[0][test.boot+disk.BootSize:]; !bytes.HasPrefix(start, []byte("slotslot")) {
+				t.Errorf("slot A does not follow BOOT: % x", start[:8])
+			}
+			m := machine{t: t, tools: tools, boot: fmt.Sprintf("%s@@%d", filepath.Join(dir, "0"), test.boot)}
+			if loader := m.mtools("mtype", "::/"+test.loader); !bytes.HasPrefix(loader, []byte("MZ")) {
+				t.Errorf("%s is no EFI program", test.loader)
+			}
+			if config := m.mtools("mtype", "::/config.txt"); !bytes.Equal(config, spec.Boot[0].Data) {
+				t.Errorf("config.txt is %q", config)
+			}
+			spec.SlotSize = mib / 2
+			if err := disk.Write(t.Context(), tools, filepath.Join(dir, "small"), spec); err == nil || !strings.Contains(err.Error(), "MiB") {
+				t.Errorf("a slot that does not fit: error %v", err)
+			}
+		})
 	}
 }

@@ -1,5 +1,5 @@
-// Package disk makes the image that is written to a disk: a GPT with GRUB for UEFI, on PCs for BIOS too, the partition
-// BOOT, and slot A. What else a disk needs is made on the machine at its first boot.
+// Package disk makes the image that is written to a disk: a GPT, or an MBR for the Raspberry Pi, with GRUB for UEFI, on PCs for
+// BIOS too, the partition BOOT, and slot A. What else a disk needs is made on the machine at its first boot.
 package disk
 
 import (
@@ -44,11 +44,12 @@ type Tools interface {
 // Spec describes a disk image.
 type Spec struct {
 	Arch     string        // GOARCH
+	Table    Table         // GPT if empty
 	Slot     string        // file of the slot image
-	SlotSize uint64        // bytes of a slot's partition, a multiple of 1 MiB: room for later versions
+	SlotSize uint64        // bytes of a slot's partition, a multiple of 1 MiB, with an MBR of 4 MiB: room for later versions
 	Manifest slot.Manifest // of the slot image
 	Time     time.Time     // date of the files on BOOT
-	Boot     []fat.File    // further files on BOOT, such as machine.yaml
+	Boot     []fat.File    // further files on BOOT, such as machine.yaml and what a board's firmware starts from
 }
 
 // Write makes the image in the file out, sparse. The same Spec and tools give the same bytes.
@@ -64,13 +65,22 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 	if !ok {
 		return fmt.Errorf("no boot loader for architecture %q", s.Arch)
 	}
+	if s.Table == "" {
+		s.Table = GPT
+	}
+	switch {
+	case s.Table != GPT && s.Table != MBR:
+		return fmt.Errorf("partition table %q is not %s or %s", s.Table, GPT, MBR)
+	case s.Table == MBR && loaders.bios != nil:
+		return fmt.Errorf("%s boots from BIOS too, and its loader has no place on a disk with an MBR; use %s", s.Arch, GPT)
+	}
 	st, err := os.Stat(s.Slot)
 	if err != nil {
 		return err
 	}
-	if s.SlotSize == 0 || s.SlotSize%mib != 0 || uint64(st.Size())+slot.RecordSize > s.SlotSize {
-		return fmt.Errorf("slot image %s of %d bytes needs a partition that holds it and %d bytes more, and is a multiple of 1 MiB, not one of %d bytes",
-			s.Slot, st.Size(), slot.RecordSize, s.SlotSize)
+	if s.SlotSize == 0 || s.SlotSize%s.Table.align() != 0 || uint64(st.Size())+slot.RecordSize > s.SlotSize {
+		return fmt.Errorf("slot image %s of %d bytes needs a partition that holds it and %d bytes more, and is a multiple of %d MiB, not one of %d bytes",
+			s.Slot, st.Size(), slot.RecordSize, s.Table.align()/mib, s.SlotSize)
 	}
 	identity, err := json.Marshal(s.Manifest)
 	if err != nil {
@@ -94,12 +104,12 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 		return err
 	}
 	defer f.Close()
-	size := imageSize(s.SlotSize)
-	if err := f.Truncate(size); err != nil {
+	at := s.Table.layout(s.SlotSize)
+	if err := f.Truncate(int64(at.image)); err != nil {
 		return err
 	}
-	// The table first: it is synced as it is written, which costs nothing while the file is empty.
-	if err := table(loaders, s.SlotSize, string(identity)).Write(f, size); err != nil {
+	// The table first: a GPT is synced as it is written, which costs nothing while the file is empty.
+	if err := writeTable(f, loaders, s.Table, at, string(identity)); err != nil {
 		return err
 	}
 	if loaders.bios != nil {
@@ -108,12 +118,24 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 		}
 	}
 	if err := errors.Join(
-		copySparse(ctx, f, bootLBA*sectorSize, boot),
-		copySparse(ctx, f, bootLBA*sectorSize+BootSize, s.Slot),
+		copySparse(ctx, f, int64(at.boot), boot),
+		copySparse(ctx, f, int64(at.slot), s.Slot),
 		f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(partial, out)
+}
+
+func writeTable(f *os.File, l loaders, t Table, at layout, identity string) error {
+	if t == GPT {
+		return gptTable(l, at, identity).Write(f, int64(at.image))
+	}
+	sector, err := mbr(at, identity)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(sector, 0)
+	return err
 }
 
 // bootPartition makes the file system of BOOT, with GRUB for UEFI.

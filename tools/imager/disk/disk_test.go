@@ -93,6 +93,24 @@ func TestWriteLeavesRoomForTheRecord(t *testing.T) {
 	}
 }
 
+func TestWriteRefuses(t *testing.T) {
+	image := filepath.Join(t.TempDir(), "slot.img")
+	if err := os.WriteFile(image, make([]byte, mib), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for want, s := range map[string]Spec{
+		`architecture "mips"`: {Arch: "mips", SlotSize: 4 * mib},
+		`table "apm"`:         {Arch: "arm64", Table: "apm", SlotSize: 4 * mib},
+		"BIOS too":            {Arch: "amd64", Table: MBR, SlotSize: 4 * mib},
+		"multiple of 4 MiB":   {Arch: "arm64", Table: MBR, SlotSize: 6 * mib},
+	} {
+		s.Slot = image
+		if err := Write(t.Context(), without{}, filepath.Join(t.TempDir(), "disk.img"), s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
 func TestTableIsTheContract(t *testing.T) {
 	type partition struct {
 		number     int
@@ -104,7 +122,10 @@ func TestTableIsTheContract(t *testing.T) {
 		{2, "coracle-a", 133120, 133120 + 409600 - 1},
 		{5, "coracle-bios", 34, 2047},
 	}
-	one, other := table(byArchitecture["amd64"], 200*mib, "one"), table(byArchitecture["amd64"], 200*mib, "other")
+	tableOf := func(identity string) *gpt.Table {
+		return gptTable(byArchitecture["amd64"], GPT.layout(200*mib), identity)
+	}
+	one, other := tableOf("one"), tableOf("other")
 	if len(one.Partitions) != len(want) {
 		t.Fatalf("%d partitions, want %d", len(one.Partitions), len(want))
 	}
@@ -117,7 +138,7 @@ func TestTableIsTheContract(t *testing.T) {
 			t.Errorf("GUID %s is there twice", p.GUID)
 		}
 		guids[p.GUID] = true
-		if p.GUID != table(byArchitecture["amd64"], 200*mib, "one").Partitions[i].GUID {
+		if p.GUID != tableOf("one").Partitions[i].GUID {
 			t.Errorf("GUID of %s differs from build to build", p.Name)
 		}
 		if p.GUID == other.Partitions[i].GUID {
@@ -130,7 +151,7 @@ func TestTableIsTheContract(t *testing.T) {
 func TestTableOfARM(t *testing.T) {
 	for _, arch := range []string{"arm64", "arm"} {
 		l := byArchitecture[arch]
-		partitions := table(l, 200*mib, "one").Partitions
+		partitions := gptTable(l, GPT.layout(200*mib), "one").Partitions
 		if len(partitions) != 2 || partitions[1].Name != "coracle-a" || partitions[1].Type != l.slot || l.slot == gpt.LinuxRootX86_64 {
 			t.Errorf("%s: %+v", arch, partitions)
 		}

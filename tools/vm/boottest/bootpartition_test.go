@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/coracle-os/coracle/images/slot/grubenv"
+	"github.com/coracle-os/coracle/machined/config"
 	"github.com/coracle-os/coracle/tools/vm/disk"
 )
 
@@ -18,7 +19,7 @@ func TestBootPartition(t *testing.T) {
 		l.wait("wait", "--for=condition=Ready", "pod/client")
 		identity := l.identity()
 		l.powerOff()
-		if err := disk.RemoveBootFile(l.dev.Disk(), disk.ConfigName); err != nil {
+		if err := disk.RemoveBootFile(l.dev.Disk(), config.ImportedName); err != nil {
 			l.Fatal(err)
 		}
 		random := make([]byte, grubenv.Size)
