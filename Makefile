@@ -54,9 +54,10 @@ ctl: ## Build coraclectl for Linux, macOS and Windows, amd64 and arm64, into _ou
 
 ##@ Test
 
-# What boot tests upgrade to: the image as it is, of a later version.
+# What boot tests take besides the image: the one for ARM, and to upgrade to, the image as it is, of a later version.
 .PHONY: test-artifacts
 test-artifacts: image
+	$(MAKE) image ARCH=arm64
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.2.0
 
 # One more, one whose programs fail when they are told to, and the light image.

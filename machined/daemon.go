@@ -14,11 +14,14 @@ import (
 	"github.com/coracle-os/coracle/init/kmsg"
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/api"
+	"github.com/coracle-os/coracle/machined/boots"
 	"github.com/coracle-os/coracle/machined/clock"
 	"github.com/coracle-os/coracle/machined/config"
 	"github.com/coracle-os/coracle/machined/config/types"
 	"github.com/coracle-os/coracle/machined/console"
+	"github.com/coracle-os/coracle/machined/hardware"
 	"github.com/coracle-os/coracle/machined/health"
+	"github.com/coracle-os/coracle/machined/host"
 	"github.com/coracle-os/coracle/machined/logs"
 	"github.com/coracle-os/coracle/machined/network"
 	"github.com/coracle-os/coracle/machined/services"
@@ -47,6 +50,7 @@ type daemon struct {
 	monitor *health.Monitor
 	release release.Release
 	boot    handover.Boot
+	board   hardware.Board
 
 	kube       *services.Supervisor
 	kubeStatus services.Control
@@ -55,9 +59,11 @@ type daemon struct {
 	api        *api.Server
 	configs    configs
 	updater    *update.Updater
+	boots      *boots.Counter
 
 	nodeChanged     chan struct{} // a signal that node is another
 	scheduleChanged chan struct{} // that upgrades may be due at other times
+	confirmed       chan struct{} // that the version on trial is
 
 	// Set by one phase and read by those after it.
 	dataReady  bool
@@ -79,7 +85,7 @@ type daemon struct {
 }
 
 func newDaemon(ctx context.Context, line *os.File) *daemon {
-	d := &daemon{ctx: ctx, line: line, log: logs.New(), monitor: health.NewMonitor(), nodeChanged: make(chan struct{}, 1), scheduleChanged: make(chan struct{}, 1), config: config.Default()}
+	d := &daemon{ctx: ctx, line: line, log: logs.New(), monitor: health.NewMonitor(), nodeChanged: make(chan struct{}, 1), scheduleChanged: make(chan struct{}, 1), confirmed: make(chan struct{}, 1), config: config.Default()}
 	var err error
 	if d.release, err = release.Read(release.Path); err != nil {
 		d.log.Error("what release this is", "error", err)
@@ -87,8 +93,9 @@ func newDaemon(ctx context.Context, line *os.File) *daemon {
 	if d.boot, err = handover.Read(handover.Path); err != nil {
 		d.log.Error("what was booted", "error", err)
 	}
+	d.board = hardware.ReadBoard(os.DirFS("/"))
 	d.store = state.NewStore(state.Machine{
-		Version: d.release.Version, Kubernetes: d.release.Kubernetes, Arch: runtime.GOARCH, Slot: d.boot.Slot,
+		Version: d.release.Version, Kubernetes: d.release.Kubernetes, Arch: runtime.GOARCH, Board: state.Board(d.board), Slot: d.boot.Slot,
 		API: state.API{Port: d.config.Machine.API.Port}, Kube: state.Kube{Phase: state.Off},
 	})
 	d.kubeStatus = services.NewControl(control.SocketPath)
@@ -98,6 +105,7 @@ func newDaemon(ctx context.Context, line *os.File) *daemon {
 	d.clock = clock.New(d.release.Built(), clock.SavedPath, d.log)
 	d.configs = newConfigs(d)
 	d.updater = newUpdater(d)
+	d.boots = &boots.Counter{Path: bootsPath}
 	d.api = &api.Server{Log: d.log, Backend: d.backend()}
 	return d
 }
@@ -119,6 +127,9 @@ func (d *daemon) startLoops() {
 		if err := console.Show(d.ctx, d.store); err != nil {
 			d.log.Info("status screen", "error", err)
 		}
+	})
+	d.loops.Go(func() { // without the monitor either
+		(&hardware.Light{Sys: "/sys", Board: d.board, LoadModules: host.LoadModules, Log: d.log}).Show(d.ctx, d.store)
 	})
 	d.loops.Go(d.announceSelf)
 	d.loop("measurements", time.Minute, d.measure)

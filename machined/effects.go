@@ -13,6 +13,7 @@ var effects = []effect.Effect[*daemon]{
 	{Name: "logs", Fields: []string{"machine.logs"}, Run: (*daemon).sendLogs},
 	{Name: "watchdog", Fields: []string{"machine.watchdog"}, Run: (*daemon).configureWatchdog},
 	{Name: "upgrades", Fields: []string{"machine.upgrade"}, Run: (*daemon).takeUpgradeConfig},
+	{Name: "safe mode", Fields: []string{"machine.safeMode"}, Run: (*daemon).countBoot},
 	{Name: "Kubernetes", Fields: []string{
 		"machine.role", "machine.name", "machine.api.port", "machine.labels", "machine.taints", "machine.registries", "machine.network.proxy", "cluster",
 	}, Run: (*daemon).startKube},

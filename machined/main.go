@@ -47,6 +47,8 @@ func main() {
 			panic(err) // the list is wrong, which the tests find
 		}
 		d.loops.Go(d.watchTrial)
+		d.loops.Go(d.keepBootFiles)
+		d.loops.Go(d.watchBoot)
 		d.loop("schedule of upgrades", 10*time.Minute, d.runSchedule)
 		d.awaitConfig()
 	}()

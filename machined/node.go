@@ -25,10 +25,14 @@ type node struct {
 	ipv6    netip.Addr // beside it, in a cluster of both families; zero: none
 }
 
-// startKube lets Kubernetes run, as soon as the node has an address. See placeNode.
+// startKube lets Kubernetes run, as soon as the node has an address, but not in safe mode. See placeNode.
 func (d *daemon) startKube(context.Context) error {
 	c, configured := d.current()
 	if !configured || !d.dataReady {
+		return nil
+	}
+	if d.boots.Safe() {
+		d.kube.Dismiss()
 		return nil
 	}
 	n := &node{config: c, chooser: services.NodeIP{

@@ -8,6 +8,7 @@ var phases = []sequence.Phase[*daemon]{
 	{Name: "prefetch", Run: (*daemon).prefetchPrograms},
 	{Name: "clock", Run: (*daemon).raiseClock},
 	{Name: "modules", Run: (*daemon).loadModules},
+	{Name: "hardware", Run: (*daemon).lookAtHardware},
 	{Name: "storage", Run: (*daemon).prepareStorage},
 	{Name: "media", Run: (*daemon).mountMedia},
 	{Name: "identity", After: []string{"storage"}, Run: (*daemon).identify},
@@ -22,6 +23,7 @@ var phases = []sequence.Phase[*daemon]{
 	{Name: "time", After: []string{"saved clock", "config"}, Run: (*daemon).startTime},
 	{Name: "logs", After: []string{"config"}, Run: (*daemon).sendLogs},
 	{Name: "watchdog", After: []string{"config"}, Run: (*daemon).configureWatchdog},
+	{Name: "boots", After: []string{"config", "upgrade"}, Run: (*daemon).countBoot},
 	// Not after network or time: kube waits for an address itself, and for the time not at all.
-	{Name: "kube", After: []string{"saved clock", "media", "name", "kernel", "upgrade"}, Run: (*daemon).startKube},
+	{Name: "kube", After: []string{"saved clock", "media", "name", "kernel", "upgrade", "boots"}, Run: (*daemon).startKube},
 }

@@ -30,10 +30,10 @@ func (d owned) Current() apply.Config {
 
 func (d owned) Effects(changed []string) []string { return effect.Names(effect.For(effects, changed)) }
 
-// Use puts a config in force. The first one concerns every part of the machine.
+// Use puts a config in force. The first one concerns every part of the machine, as does one that ends safe mode.
 func (d owned) Use(ctx context.Context, c apply.Config, changed []string) error {
 	old := d.Current()
-	if old.Text == nil || c.Text == nil {
+	if old.Text == nil || c.Text == nil || d.boots.Safe() {
 		changed = allFields
 	}
 	return effect.Apply(ctx, d.daemon, effect.For(effects, changed),

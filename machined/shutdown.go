@@ -14,6 +14,9 @@ func (d *daemon) shutDown() {
 		}
 	})
 	d.log.Warn("the machine goes down: pods are stopped first")
+	if err := d.boots.Ended(); err != nil {
+		d.log.Error("count of boots", "error", err)
+	}
 	d.kube.Shutdown()
 	m, _ := d.store.Get()
 	if err := d.updater.BeforeRestart(m.ShuttingDown); err != nil {

@@ -175,6 +175,7 @@ func (d *daemon) watchTrial() {
 			d.log.Error("trial", "error", err)
 		}
 		d.showUpdate()
+		d.confirmed <- struct{}{} // it is once
 	})
 	if err != nil && d.ctx.Err() == nil {
 		d.log.Error("trial", "error", err)

@@ -26,6 +26,7 @@ type Settings struct {
 	Datastore       Datastore         `json:"datastore"`             //
 	Flannel         Flannel           `json:"flannel"`               //
 	CoreDNS         CoreDNS           `json:"coreDNS"`               //
+	Devices         Devices           `json:"devices,omitzero"`      //
 	Fleet           Fleet             `json:"fleet,omitzero"`        //
 	MachineAPI      MachineAPI        `json:"machineAPI,omitzero"`   // of this machine
 	NodeLabels      map[string]string `json:"nodeLabels,omitempty"`  //
@@ -61,6 +62,11 @@ type CoreDNS struct {
 	Hosts        map[string][]string `json:"hosts,omitempty"`        // name → addresses
 	Domains      map[string][]string `json:"domains,omitempty"`      // domain → name servers
 	ServerBlocks string              `json:"serverBlocks,omitempty"` // of a Corefile, checked
+}
+
+// Devices lets pods use devices of the machine.
+type Devices struct {
+	Enabled bool `json:"enabled"`
 }
 
 // Fleet is the controller that upgrades machines, as Upgrade resources ask for it.

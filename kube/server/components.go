@@ -79,6 +79,9 @@ func (s *Server) Components() []component.Component {
 		},
 		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.set), Ready: addonsReady.ready},
 		s.manifests("addons"),
+	)
+	list = append(list, s.devices()...)
+	list = append(list,
 		component.Component{Name: kubeletName, After: []string{"small-images"}, Run: s.node.RunKubelet, Ready: node.KubeletReady, Live: node.KubeletReady},
 	)
 	return append(list, s.fleet("addons")...)

@@ -3,6 +3,8 @@ package server
 import (
 	"path/filepath"
 
+	"k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1"
+
 	"github.com/coracle-os/coracle/kube/containerd"
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/images"
@@ -13,6 +15,7 @@ type Paths struct {
 	State      string // survives reboots: PKI, database
 	Run        string // tmpfs: sockets, leaf certificates
 	Kubelet    string // pods' volumes
+	Plugins    string // of devices, with the socket that they register at; the kubelet has it nowhere else
 	CNIConf    string // watched by containerd
 	CNIBin     string
 	IPAM       string // addresses that pods have; tmpfs, because no pod survives a reboot
@@ -25,6 +28,7 @@ func MachinePaths() Paths {
 		State:   control.StateDir,
 		Run:     control.RunDir,
 		Kubelet: "/var/lib/kubelet",
+		Plugins: v1beta1.DevicePluginPath,
 		CNIConf: "/etc/cni/net.d",
 		CNIBin:  "/opt/cni/bin",
 		IPAM:    "/run/coracle/ipam",

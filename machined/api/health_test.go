@@ -35,6 +35,9 @@ func TestHealth(t *testing.T) {
 		"an error": {func(m *state.Machine) {
 			m.Conditions = []state.Condition{{ID: "data.full", Severity: state.Error, Message: "100 %"}}
 		}, "data: 100 %"},
+		"safe mode": {func(m *state.Machine) {
+			m.Kube, m.Conditions = state.Kube{Phase: state.Off}, []state.Condition{{ID: "kube.safe-mode", Severity: state.Error, Message: "Safe mode"}}
+		}, "kube: Safe mode; api: Kubernetes does not answer yet; node: Kubernetes does not answer yet"},
 		"not its error": {func(m *state.Machine) {
 			m.Conditions = []state.Condition{{ID: "database", Severity: state.Error, Message: "x"}}
 		}, ""},

@@ -266,6 +266,7 @@ func FuzzStatus(f *testing.F) {
 		m := state.Machine{
 			Config: state.Config{Source: s, Sources: []state.ConfigSource{{Name: s, Why: s}}}, Time: state.Time{Problem: s, Server: s},
 			Kube: state.Kube{LastExit: s}, Conditions: []state.Condition{{Message: s, Hint: s}}, Addresses: []state.Address{{Interface: s}},
+			Board: state.Board{Model: s, Compatible: []string{s}},
 		}
 		if _, err := proto.Marshal(&machinepb.GetStatusResponse{Status: toStatus(m)}); err != nil {
 			t.Error(err)

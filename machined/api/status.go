@@ -74,6 +74,7 @@ func toStatus(m state.Machine) *machinepb.Status {
 		Name: m.Name, MachineId: m.MachineID, Role: m.Role, Version: m.Version, Kubernetes: m.Kubernetes, Arch: m.Arch, Slot: m.Slot,
 		Config: toConfigStatus(m.Config), Started: timestamp(m.Started), ApiPort: uint32(m.API.Port), Fingerprint: m.API.Fingerprint,
 		Time: toTimeStatus(m.Time), Kube: toKube(m.Kube), ShuttingDown: m.ShuttingDown, Upgrade: toUpgradeStatus(m.Upgrade),
+		Board:  toBoard(m.Board),
 		Data:   &machinepb.DataStatus{Ready: m.Data.Ready, Device: m.Data.Device, TotalBytes: m.Data.Total, UsedBytes: m.Data.Used},
 		Memory: &machinepb.MemoryStatus{TotalBytes: m.Memory.Total, AvailableBytes: m.Memory.Available},
 	}
@@ -86,6 +87,14 @@ func toStatus(m state.Machine) *machinepb.Status {
 		})
 	}
 	return s
+}
+
+func toBoard(b state.Board) *machinepb.Board {
+	p := &machinepb.Board{Model: text(b.Model)}
+	for _, name := range b.Compatible {
+		p.Compatible = append(p.Compatible, text(name))
+	}
+	return p
 }
 
 func toConfigStatus(c state.Config) *machinepb.ConfigStatus {

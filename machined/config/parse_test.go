@@ -77,6 +77,7 @@ func TestValidate(t *testing.T) {
 		"sysctl for all":            {machine("  sysctls: {net.ipv4.conf.*.rp_filter: 1}"), `m:5: machine.sysctls["net.ipv4.conf.*.rp_filter"]: "net.ipv4.conf.*.rp_filter" is not a sysctl such as net.ipv4.ip_forward`},
 		"module":                    {machine("  modules: [wireguard, wireguard, a.ko]"), "m:5: machine.modules[1]: wireguard is in the list already\nm:5: machine.modules[2]: \"a.ko\" is not a kernel module's name such as wireguard (without .ko)"},
 		"watchdog":                  {machine("  watchdog: {timeout: 1s}"), "m:5: machine.watchdog.timeout: 1s is not between 10s and 1h; 0s turns the watchdog off"},
+		"safe mode":                 {machine("  safeMode: {after: 1}"), "m:5: machine.safeMode.after: 1 is not between 2 and 10; 0 turns safe mode off"},
 		"upgrade": {
 			machine("  upgrade: {deadline: 1m, confirm: 2m, drain: 31m, source: 'ftp://x', window: {days: [sunday], start: noon, duration: 1m}, keys: [{}]}"),
 			"m:5: machine.upgrade.deadline: 1m0s is not between 2m0s and 1h0m0s\nm:5: machine.upgrade.confirm: 2m0s is not less than machine.upgrade.deadline (1m0s)\nm:5: machine.upgrade.drain: 31m0s is not between 0s and 30m0s\n" +

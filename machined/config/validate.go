@@ -19,6 +19,7 @@ var checks = []func(*checker){
 	checkAPI,
 	checkKernel,
 	checkWatchdog,
+	checkSafeMode,
 	checkUpgrade,
 	checkLogs,
 	checkNode,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coracle-os/coracle/machined/boots"
 	"github.com/coracle-os/coracle/machined/config/strict"
 	"github.com/coracle-os/coracle/machined/keys"
 )
@@ -83,6 +84,13 @@ func checkWatchdog(k *checker) {
 	// init feeds the watchdog every few seconds; below 10 s a busy SD card alone would reset the machine.
 	if t := time.Duration(k.Machine.Watchdog.Timeout); t != 0 && (t < 10*time.Second || t > time.Hour) {
 		k.fail("machine.watchdog.timeout", "%s is not between 10s and 1h; 0s turns the watchdog off", t)
+	}
+}
+
+func checkSafeMode(k *checker) {
+	// 1 would be every power cut while the machine starts.
+	if after := k.Machine.SafeMode.After; after != 0 && (after < 2 || after > boots.MostAfter) {
+		k.fail("machine.safeMode.after", "%d is not between 2 and %d; 0 turns safe mode off", after, boots.MostAfter)
 	}
 }
 

@@ -44,6 +44,10 @@ func TestRender(t *testing.T) {
 			m.Role, m.Kube, m.Config = "", state.Kube{Phase: state.Off}, state.Config{}
 			m.Conditions = []state.Condition{{Severity: state.Error, Message: "This machine has no config.", Hint: "Put a file machine.yaml on the BOOT partition (the first of the disk, FAT) from any computer, then start the machine again. The smallest one has three lines:\napiVersion: coracle/v1alpha1\nkind: MachineConfig\nmachine: {role: server}"}}
 		},
+		"raspberry-pi": func(m *state.Machine) {
+			m.Arch, m.Board.Model = "arm64", "Raspberry Pi Compute Module 4 Rev 1.1"
+			m.Conditions = []state.Condition{{Severity: state.Warning, Message: "This image has not been made for Raspberry Pi Compute Module 4 Rev 1.1; some of its hardware may not work.", Hint: "write the image that is for this board; this one is for raspberrypi,3-model-b"}}
+		},
 		"nothing-yet": func(m *state.Machine) {
 			*m = state.Machine{Version: "0.1.0", Kubernetes: "v1.37.2", Arch: "arm64", Kube: state.Kube{Phase: state.Off}}
 		},

@@ -51,7 +51,7 @@ func Render(m state.Machine, now time.Time, colour bool) string {
 		s.maintenance(m)
 		return s.String(colour)
 	}
-	s.field("Machine", machine(m))
+	s.field("Machine", machine(m)+board(m.Board))
 	s.field("Addresses", addresses(m.Addresses))
 	s.field("API", api(m.API))
 	style, text := kubernetes(m)
@@ -162,6 +162,14 @@ func machine(m state.Machine) string {
 		slot = ", slot " + m.Slot
 	}
 	return fmt.Sprintf("%s, %s%s", role, m.Arch, slot)
+}
+
+// board is the model of the machine, after the rest of its line. The screen of a machine without a config has no room for it.
+func board(b state.Board) string {
+	if b.Model == "" {
+		return ""
+	}
+	return ", " + b.Model
 }
 
 func addresses(list []state.Address) string {

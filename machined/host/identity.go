@@ -40,6 +40,15 @@ func NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// BootID tells the boots of the kernel apart.
+func BootID() (string, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("read which boot this is: %w", err)
+	}
+	return strings.TrimSpace(string(id)), nil
+}
+
 // Name is the machine's name: the one given, or one made of its ID.
 func Name(given, id string) string {
 	if given != "" {

@@ -63,7 +63,8 @@ cluster:
 		Role: "server", NodeName: "pi", NodeIPs: []string{"192.0.2.7", "2001:db8::7"}, APIPort: 6443,
 		PodCIDR: "10.42.0.0/16,fd42::/56", ServiceCIDR: "10.43.0.0/16,fd43::/112", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
 		Datastore: control.Datastore{Kind: "sqlite", Ephemeral: []string{"leases", "events"}}, Flannel: control.Flannel{Backend: "vxlan"},
-		Fleet: control.Fleet{Enabled: true}, MachineAPI: control.MachineAPI{Port: 50000, Fingerprint: "SHA256:abc"},
+		Devices: control.Devices{Enabled: true},
+		Fleet:   control.Fleet{Enabled: true}, MachineAPI: control.MachineAPI{Port: 50000, Fingerprint: "SHA256:abc"},
 		ImageDirs: []string{imageDir}, ShutdownSeconds: shutdownSeconds,
 		CoreDNS: control.CoreDNS{
 			Enabled: true, Replicas: 2, Upstream: []string{"192.0.2.1"}, Hosts: map[string][]string{"a.example": {"192.0.2.9"}},

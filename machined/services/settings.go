@@ -45,6 +45,7 @@ func Settings(c types.MachineConfig, n Node) control.Settings {
 		},
 		Flannel:         control.Flannel{Backend: c.Cluster.Flannel.Backend},
 		CoreDNS:         coreDNS(c.Cluster.Addons.CoreDNS),
+		Devices:         control.Devices(c.Cluster.Addons.Devices),
 		Fleet:           control.Fleet(c.Cluster.Addons.Fleet),
 		NodeLabels:      c.Machine.Labels,
 		NodeTaints:      c.Machine.Taints,

@@ -20,6 +20,7 @@ type Machine struct {
 	Version      string      `json:"version"`             // of Coracle
 	Kubernetes   string      `json:"kubernetes"`          // its version
 	Arch         string      `json:"arch"`
+	Board        Board       `json:"board"`
 	Slot         string      `json:"slot,omitempty"` // a or b
 	Config       Config      `json:"config"`
 	Started      time.Time   `json:"started"` // of the kernel, by the clock as it is now
@@ -32,6 +33,12 @@ type Machine struct {
 	Upgrade      Upgrade     `json:"upgrade"`
 	Conditions   []Condition `json:"conditions,omitempty"`   // what is wrong, the worst first
 	ShuttingDown string      `json:"shuttingDown,omitempty"` // why: restart, power off, or asked by init
+}
+
+// Board is the kind of machine.
+type Board struct {
+	Model      string   `json:"model,omitempty"`      // as its firmware says; empty: not known
+	Compatible []string `json:"compatible,omitempty"` // of the device tree, the most specific first; empty: it has none
 }
 
 // Config is which machine config is in force, and what is known of others.

@@ -45,6 +45,15 @@ func (u *Updater) Brief() (until time.Time, last *Outcome) {
 	return u.until, u.memory.Last
 }
 
+// Confirmed is whether the slot that runs is the one that is booted from now on: nothing is on trial, and the boot loader says so.
+func (u *Updater) Confirmed() (bool, error) {
+	if u.Boot.Disk == "" || u.onTrial() {
+		return false, nil
+	}
+	env, whole, err := u.Environment.Read()
+	return err == nil && whole && env.Active == u.Boot.Slot, err
+}
+
 // Status looks at the slots.
 func (u *Updater) Status() (Status, error) {
 	if u.Boot.Disk == "" {

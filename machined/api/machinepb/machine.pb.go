@@ -379,6 +379,7 @@ type Status struct {
 	Conditions    []*Condition           `protobuf:"bytes,17,rep,name=conditions,proto3" json:"conditions,omitempty"`                         // what is wrong, the worst first
 	ShuttingDown  string                 `protobuf:"bytes,18,opt,name=shutting_down,json=shuttingDown,proto3" json:"shutting_down,omitempty"` // why; empty: it is not
 	Upgrade       *UpgradeStatus         `protobuf:"bytes,19,opt,name=upgrade,proto3" json:"upgrade,omitempty"`
+	Board         *Board                 `protobuf:"bytes,20,opt,name=board,proto3" json:"board,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,6 +547,66 @@ func (x *Status) GetUpgrade() *UpgradeStatus {
 	return nil
 }
 
+func (x *Status) GetBoard() *Board {
+	if x != nil {
+		return x.Board
+	}
+	return nil
+}
+
+// Board is the kind of machine.
+type Board struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`           // as the device tree or SMBIOS says; empty: not known
+	Compatible    []string               `protobuf:"bytes,2,rep,name=compatible,proto3" json:"compatible,omitempty"` // of the device tree, the most specific first; empty: it has none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Board) Reset() {
+	*x = Board{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Board) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Board) ProtoMessage() {}
+
+func (x *Board) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Board.ProtoReflect.Descriptor instead.
+func (*Board) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Board) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Board) GetCompatible() []string {
+	if x != nil {
+		return x.Compatible
+	}
+	return nil
+}
+
 // UpgradeStatus is whether the version that runs is on trial, and how the last upgrade ended.
 type UpgradeStatus struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -557,7 +618,7 @@ type UpgradeStatus struct {
 
 func (x *UpgradeStatus) Reset() {
 	*x = UpgradeStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +630,7 @@ func (x *UpgradeStatus) String() string {
 func (*UpgradeStatus) ProtoMessage() {}
 
 func (x *UpgradeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +643,7 @@ func (x *UpgradeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeStatus.ProtoReflect.Descriptor instead.
 func (*UpgradeStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{7}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpgradeStatus) GetTrialRemaining() *durationpb.Duration {
@@ -614,7 +675,7 @@ type UpgradeOutcome struct {
 
 func (x *UpgradeOutcome) Reset() {
 	*x = UpgradeOutcome{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -626,7 +687,7 @@ func (x *UpgradeOutcome) String() string {
 func (*UpgradeOutcome) ProtoMessage() {}
 
 func (x *UpgradeOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +700,7 @@ func (x *UpgradeOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeOutcome.ProtoReflect.Descriptor instead.
 func (*UpgradeOutcome) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{8}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpgradeOutcome) GetVersion() string {
@@ -698,7 +759,7 @@ type ConfigStatus struct {
 
 func (x *ConfigStatus) Reset() {
 	*x = ConfigStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +771,7 @@ func (x *ConfigStatus) String() string {
 func (*ConfigStatus) ProtoMessage() {}
 
 func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +784,7 @@ func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigStatus.ProtoReflect.Descriptor instead.
 func (*ConfigStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{9}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConfigStatus) GetSource() string {
@@ -773,7 +834,7 @@ type ConfigSource struct {
 
 func (x *ConfigSource) Reset() {
 	*x = ConfigSource{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +846,7 @@ func (x *ConfigSource) String() string {
 func (*ConfigSource) ProtoMessage() {}
 
 func (x *ConfigSource) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +859,7 @@ func (x *ConfigSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigSource.ProtoReflect.Descriptor instead.
 func (*ConfigSource) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{10}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ConfigSource) GetName() string {
@@ -832,7 +893,7 @@ type ConfigTry struct {
 
 func (x *ConfigTry) Reset() {
 	*x = ConfigTry{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +905,7 @@ func (x *ConfigTry) String() string {
 func (*ConfigTry) ProtoMessage() {}
 
 func (x *ConfigTry) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +918,7 @@ func (x *ConfigTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigTry.ProtoReflect.Descriptor instead.
 func (*ConfigTry) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{11}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConfigTry) GetRemaining() *durationpb.Duration {
@@ -877,7 +938,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +950,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +963,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{12}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Address) GetInterface() string {
@@ -932,7 +993,7 @@ type TimeStatus struct {
 
 func (x *TimeStatus) Reset() {
 	*x = TimeStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1005,7 @@ func (x *TimeStatus) String() string {
 func (*TimeStatus) ProtoMessage() {}
 
 func (x *TimeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1018,7 @@ func (x *TimeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeStatus.ProtoReflect.Descriptor instead.
 func (*TimeStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{13}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TimeStatus) GetDisabled() bool {
@@ -1007,7 +1068,7 @@ type DataStatus struct {
 
 func (x *DataStatus) Reset() {
 	*x = DataStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1019,7 +1080,7 @@ func (x *DataStatus) String() string {
 func (*DataStatus) ProtoMessage() {}
 
 func (x *DataStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1032,7 +1093,7 @@ func (x *DataStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataStatus.ProtoReflect.Descriptor instead.
 func (*DataStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{14}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DataStatus) GetReady() bool {
@@ -1073,7 +1134,7 @@ type MemoryStatus struct {
 
 func (x *MemoryStatus) Reset() {
 	*x = MemoryStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1146,7 @@ func (x *MemoryStatus) String() string {
 func (*MemoryStatus) ProtoMessage() {}
 
 func (x *MemoryStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1159,7 @@ func (x *MemoryStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryStatus.ProtoReflect.Descriptor instead.
 func (*MemoryStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{15}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MemoryStatus) GetTotalBytes() uint64 {
@@ -1134,7 +1195,7 @@ type KubeStatus struct {
 
 func (x *KubeStatus) Reset() {
 	*x = KubeStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1207,7 @@ func (x *KubeStatus) String() string {
 func (*KubeStatus) ProtoMessage() {}
 
 func (x *KubeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1220,7 @@ func (x *KubeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KubeStatus.ProtoReflect.Descriptor instead.
 func (*KubeStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{16}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *KubeStatus) GetPhase() string {
@@ -1251,7 +1312,7 @@ type Component struct {
 
 func (x *Component) Reset() {
 	*x = Component{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1324,7 @@ func (x *Component) String() string {
 func (*Component) ProtoMessage() {}
 
 func (x *Component) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1337,7 @@ func (x *Component) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Component.ProtoReflect.Descriptor instead.
 func (*Component) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{17}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Component) GetName() string {
@@ -1320,7 +1381,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1393,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1406,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{18}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Condition) GetId() string {
@@ -1392,7 +1453,7 @@ type WatchHealthRequest struct {
 
 func (x *WatchHealthRequest) Reset() {
 	*x = WatchHealthRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1465,7 @@ func (x *WatchHealthRequest) String() string {
 func (*WatchHealthRequest) ProtoMessage() {}
 
 func (x *WatchHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1478,7 @@ func (x *WatchHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHealthRequest.ProtoReflect.Descriptor instead.
 func (*WatchHealthRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{19}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchHealthRequest) GetUntilHealthy() bool {
@@ -1436,7 +1497,7 @@ type WatchHealthResponse struct {
 
 func (x *WatchHealthResponse) Reset() {
 	*x = WatchHealthResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1509,7 @@ func (x *WatchHealthResponse) String() string {
 func (*WatchHealthResponse) ProtoMessage() {}
 
 func (x *WatchHealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1522,7 @@ func (x *WatchHealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHealthResponse.ProtoReflect.Descriptor instead.
 func (*WatchHealthResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{20}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchHealthResponse) GetChecks() []*HealthCheck {
@@ -1483,7 +1544,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1556,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1569,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{21}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HealthCheck) GetName() string {
@@ -1541,7 +1602,7 @@ type GetConfigRequest struct {
 
 func (x *GetConfigRequest) Reset() {
 	*x = GetConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1614,7 @@ func (x *GetConfigRequest) String() string {
 func (*GetConfigRequest) ProtoMessage() {}
 
 func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1627,7 @@ func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{22}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetConfigRequest) GetSecrets() bool {
@@ -1587,7 +1648,7 @@ type GetConfigResponse struct {
 
 func (x *GetConfigResponse) Reset() {
 	*x = GetConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1660,7 @@ func (x *GetConfigResponse) String() string {
 func (*GetConfigResponse) ProtoMessage() {}
 
 func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1673,7 @@ func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigResponse.ProtoReflect.Descriptor instead.
 func (*GetConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{23}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetConfigResponse) GetConfig() []byte {
@@ -1649,7 +1710,7 @@ type ApplyConfigRequest struct {
 
 func (x *ApplyConfigRequest) Reset() {
 	*x = ApplyConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1722,7 @@ func (x *ApplyConfigRequest) String() string {
 func (*ApplyConfigRequest) ProtoMessage() {}
 
 func (x *ApplyConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1735,7 @@ func (x *ApplyConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyConfigRequest.ProtoReflect.Descriptor instead.
 func (*ApplyConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{24}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ApplyConfigRequest) GetConfig() []byte {
@@ -1725,7 +1786,7 @@ type PatchConfigRequest struct {
 
 func (x *PatchConfigRequest) Reset() {
 	*x = PatchConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +1798,7 @@ func (x *PatchConfigRequest) String() string {
 func (*PatchConfigRequest) ProtoMessage() {}
 
 func (x *PatchConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1811,7 @@ func (x *PatchConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchConfigRequest.ProtoReflect.Descriptor instead.
 func (*PatchConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{25}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PatchConfigRequest) GetPatch() []byte {
@@ -1801,7 +1862,7 @@ type ApplyConfigResponse struct {
 
 func (x *ApplyConfigResponse) Reset() {
 	*x = ApplyConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1813,7 +1874,7 @@ func (x *ApplyConfigResponse) String() string {
 func (*ApplyConfigResponse) ProtoMessage() {}
 
 func (x *ApplyConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1826,7 +1887,7 @@ func (x *ApplyConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyConfigResponse.ProtoReflect.Descriptor instead.
 func (*ApplyConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{26}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ApplyConfigResponse) GetChanges() []*ConfigChange {
@@ -1877,7 +1938,7 @@ type ConfigChange struct {
 
 func (x *ConfigChange) Reset() {
 	*x = ConfigChange{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1889,7 +1950,7 @@ func (x *ConfigChange) String() string {
 func (*ConfigChange) ProtoMessage() {}
 
 func (x *ConfigChange) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1902,7 +1963,7 @@ func (x *ConfigChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigChange.ProtoReflect.Descriptor instead.
 func (*ConfigChange) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{27}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ConfigChange) GetPath() string {
@@ -1941,7 +2002,7 @@ type ConfirmConfigRequest struct {
 
 func (x *ConfirmConfigRequest) Reset() {
 	*x = ConfirmConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +2014,7 @@ func (x *ConfirmConfigRequest) String() string {
 func (*ConfirmConfigRequest) ProtoMessage() {}
 
 func (x *ConfirmConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +2027,7 @@ func (x *ConfirmConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmConfigRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{28}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{29}
 }
 
 type ConfirmConfigResponse struct {
@@ -1977,7 +2038,7 @@ type ConfirmConfigResponse struct {
 
 func (x *ConfirmConfigResponse) Reset() {
 	*x = ConfirmConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1989,7 +2050,7 @@ func (x *ConfirmConfigResponse) String() string {
 func (*ConfirmConfigResponse) ProtoMessage() {}
 
 func (x *ConfirmConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2002,7 +2063,7 @@ func (x *ConfirmConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmConfigResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{29}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{30}
 }
 
 type CancelConfigRequest struct {
@@ -2013,7 +2074,7 @@ type CancelConfigRequest struct {
 
 func (x *CancelConfigRequest) Reset() {
 	*x = CancelConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2025,7 +2086,7 @@ func (x *CancelConfigRequest) String() string {
 func (*CancelConfigRequest) ProtoMessage() {}
 
 func (x *CancelConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,7 +2099,7 @@ func (x *CancelConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelConfigRequest.ProtoReflect.Descriptor instead.
 func (*CancelConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{30}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{31}
 }
 
 type CancelConfigResponse struct {
@@ -2050,7 +2111,7 @@ type CancelConfigResponse struct {
 
 func (x *CancelConfigResponse) Reset() {
 	*x = CancelConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2062,7 +2123,7 @@ func (x *CancelConfigResponse) String() string {
 func (*CancelConfigResponse) ProtoMessage() {}
 
 func (x *CancelConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2075,7 +2136,7 @@ func (x *CancelConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelConfigResponse.ProtoReflect.Descriptor instead.
 func (*CancelConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{31}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CancelConfigResponse) GetCancelled() string {
@@ -2093,7 +2154,7 @@ type ListServicesRequest struct {
 
 func (x *ListServicesRequest) Reset() {
 	*x = ListServicesRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2105,7 +2166,7 @@ func (x *ListServicesRequest) String() string {
 func (*ListServicesRequest) ProtoMessage() {}
 
 func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2118,7 +2179,7 @@ func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesRequest.ProtoReflect.Descriptor instead.
 func (*ListServicesRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{32}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{33}
 }
 
 type ListServicesResponse struct {
@@ -2130,7 +2191,7 @@ type ListServicesResponse struct {
 
 func (x *ListServicesResponse) Reset() {
 	*x = ListServicesResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2142,7 +2203,7 @@ func (x *ListServicesResponse) String() string {
 func (*ListServicesResponse) ProtoMessage() {}
 
 func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2155,7 +2216,7 @@ func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesResponse.ProtoReflect.Descriptor instead.
 func (*ListServicesResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{33}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListServicesResponse) GetServices() []*Service {
@@ -2181,7 +2242,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2193,7 +2254,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2267,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{34}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Service) GetName() string {
@@ -2267,7 +2328,7 @@ type RestartServiceRequest struct {
 
 func (x *RestartServiceRequest) Reset() {
 	*x = RestartServiceRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2279,7 +2340,7 @@ func (x *RestartServiceRequest) String() string {
 func (*RestartServiceRequest) ProtoMessage() {}
 
 func (x *RestartServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2292,7 +2353,7 @@ func (x *RestartServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartServiceRequest.ProtoReflect.Descriptor instead.
 func (*RestartServiceRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{35}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RestartServiceRequest) GetName() string {
@@ -2310,7 +2371,7 @@ type RestartServiceResponse struct {
 
 func (x *RestartServiceResponse) Reset() {
 	*x = RestartServiceResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2383,7 @@ func (x *RestartServiceResponse) String() string {
 func (*RestartServiceResponse) ProtoMessage() {}
 
 func (x *RestartServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2396,7 @@ func (x *RestartServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartServiceResponse.ProtoReflect.Descriptor instead.
 func (*RestartServiceResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{36}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{37}
 }
 
 type GetLogsRequest struct {
@@ -2352,7 +2413,7 @@ type GetLogsRequest struct {
 
 func (x *GetLogsRequest) Reset() {
 	*x = GetLogsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +2425,7 @@ func (x *GetLogsRequest) String() string {
 func (*GetLogsRequest) ProtoMessage() {}
 
 func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2438,7 @@ func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsRequest.ProtoReflect.Descriptor instead.
 func (*GetLogsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{37}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetLogsRequest) GetService() string {
@@ -2431,7 +2492,7 @@ type GetLogsResponse struct {
 
 func (x *GetLogsResponse) Reset() {
 	*x = GetLogsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2443,7 +2504,7 @@ func (x *GetLogsResponse) String() string {
 func (*GetLogsResponse) ProtoMessage() {}
 
 func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2456,7 +2517,7 @@ func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsResponse.ProtoReflect.Descriptor instead.
 func (*GetLogsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{38}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetLogsResponse) GetData() []byte {
@@ -2477,7 +2538,7 @@ type GetEventsRequest struct {
 
 func (x *GetEventsRequest) Reset() {
 	*x = GetEventsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2489,7 +2550,7 @@ func (x *GetEventsRequest) String() string {
 func (*GetEventsRequest) ProtoMessage() {}
 
 func (x *GetEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2502,7 +2563,7 @@ func (x *GetEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventsRequest.ProtoReflect.Descriptor instead.
 func (*GetEventsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{39}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetEventsRequest) GetFollow() bool {
@@ -2535,7 +2596,7 @@ type GetEventsResponse struct {
 
 func (x *GetEventsResponse) Reset() {
 	*x = GetEventsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2547,7 +2608,7 @@ func (x *GetEventsResponse) String() string {
 func (*GetEventsResponse) ProtoMessage() {}
 
 func (x *GetEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2560,7 +2621,7 @@ func (x *GetEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventsResponse.ProtoReflect.Descriptor instead.
 func (*GetEventsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{40}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetEventsResponse) GetEvent() *Event {
@@ -2584,7 +2645,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2657,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2670,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{41}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Event) GetTime() *timestamppb.Timestamp {
@@ -2655,7 +2716,7 @@ type ListProcessesRequest struct {
 
 func (x *ListProcessesRequest) Reset() {
 	*x = ListProcessesRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +2728,7 @@ func (x *ListProcessesRequest) String() string {
 func (*ListProcessesRequest) ProtoMessage() {}
 
 func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +2741,7 @@ func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesRequest.ProtoReflect.Descriptor instead.
 func (*ListProcessesRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{42}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{43}
 }
 
 type ListProcessesResponse struct {
@@ -2692,7 +2753,7 @@ type ListProcessesResponse struct {
 
 func (x *ListProcessesResponse) Reset() {
 	*x = ListProcessesResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2704,7 +2765,7 @@ func (x *ListProcessesResponse) String() string {
 func (*ListProcessesResponse) ProtoMessage() {}
 
 func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +2778,7 @@ func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesResponse.ProtoReflect.Descriptor instead.
 func (*ListProcessesResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{43}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListProcessesResponse) GetProcesses() []*Process {
@@ -2746,7 +2807,7 @@ type Process struct {
 
 func (x *Process) Reset() {
 	*x = Process{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2758,7 +2819,7 @@ func (x *Process) String() string {
 func (*Process) ProtoMessage() {}
 
 func (x *Process) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2771,7 +2832,7 @@ func (x *Process) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Process.ProtoReflect.Descriptor instead.
 func (*Process) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{44}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Process) GetPid() int32 {
@@ -2859,7 +2920,7 @@ type GetMemoryRequest struct {
 
 func (x *GetMemoryRequest) Reset() {
 	*x = GetMemoryRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2871,7 +2932,7 @@ func (x *GetMemoryRequest) String() string {
 func (*GetMemoryRequest) ProtoMessage() {}
 
 func (x *GetMemoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2884,7 +2945,7 @@ func (x *GetMemoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemoryRequest.ProtoReflect.Descriptor instead.
 func (*GetMemoryRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{45}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{46}
 }
 
 type GetMemoryResponse struct {
@@ -2897,7 +2958,7 @@ type GetMemoryResponse struct {
 
 func (x *GetMemoryResponse) Reset() {
 	*x = GetMemoryResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2909,7 +2970,7 @@ func (x *GetMemoryResponse) String() string {
 func (*GetMemoryResponse) ProtoMessage() {}
 
 func (x *GetMemoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2922,7 +2983,7 @@ func (x *GetMemoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemoryResponse.ProtoReflect.Descriptor instead.
 func (*GetMemoryResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{46}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *GetMemoryResponse) GetMeminfo() map[string]uint64 {
@@ -2952,7 +3013,7 @@ type CgroupMemory struct {
 
 func (x *CgroupMemory) Reset() {
 	*x = CgroupMemory{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2964,7 +3025,7 @@ func (x *CgroupMemory) String() string {
 func (*CgroupMemory) ProtoMessage() {}
 
 func (x *CgroupMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2977,7 +3038,7 @@ func (x *CgroupMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CgroupMemory.ProtoReflect.Descriptor instead.
 func (*CgroupMemory) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{47}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *CgroupMemory) GetPath() string {
@@ -3023,7 +3084,7 @@ type ListMountsRequest struct {
 
 func (x *ListMountsRequest) Reset() {
 	*x = ListMountsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3035,7 +3096,7 @@ func (x *ListMountsRequest) String() string {
 func (*ListMountsRequest) ProtoMessage() {}
 
 func (x *ListMountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3048,7 +3109,7 @@ func (x *ListMountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMountsRequest.ProtoReflect.Descriptor instead.
 func (*ListMountsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{48}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{49}
 }
 
 type ListMountsResponse struct {
@@ -3060,7 +3121,7 @@ type ListMountsResponse struct {
 
 func (x *ListMountsResponse) Reset() {
 	*x = ListMountsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3072,7 +3133,7 @@ func (x *ListMountsResponse) String() string {
 func (*ListMountsResponse) ProtoMessage() {}
 
 func (x *ListMountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3085,7 +3146,7 @@ func (x *ListMountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMountsResponse.ProtoReflect.Descriptor instead.
 func (*ListMountsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{49}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListMountsResponse) GetMounts() []*Mount {
@@ -3109,7 +3170,7 @@ type Mount struct {
 
 func (x *Mount) Reset() {
 	*x = Mount{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3121,7 +3182,7 @@ func (x *Mount) String() string {
 func (*Mount) ProtoMessage() {}
 
 func (x *Mount) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3134,7 +3195,7 @@ func (x *Mount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mount.ProtoReflect.Descriptor instead.
 func (*Mount) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{50}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Mount) GetSource() string {
@@ -3187,7 +3248,7 @@ type ListDisksRequest struct {
 
 func (x *ListDisksRequest) Reset() {
 	*x = ListDisksRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3199,7 +3260,7 @@ func (x *ListDisksRequest) String() string {
 func (*ListDisksRequest) ProtoMessage() {}
 
 func (x *ListDisksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3212,7 +3273,7 @@ func (x *ListDisksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisksRequest.ProtoReflect.Descriptor instead.
 func (*ListDisksRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{51}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{52}
 }
 
 type ListDisksResponse struct {
@@ -3224,7 +3285,7 @@ type ListDisksResponse struct {
 
 func (x *ListDisksResponse) Reset() {
 	*x = ListDisksResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3236,7 +3297,7 @@ func (x *ListDisksResponse) String() string {
 func (*ListDisksResponse) ProtoMessage() {}
 
 func (x *ListDisksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3249,7 +3310,7 @@ func (x *ListDisksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisksResponse.ProtoReflect.Descriptor instead.
 func (*ListDisksResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{52}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListDisksResponse) GetDisks() []*Disk {
@@ -3278,7 +3339,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3290,7 +3351,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3303,7 +3364,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{53}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Disk) GetName() string {
@@ -3395,7 +3456,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3407,7 +3468,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3420,7 +3481,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{54}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Partition) GetName() string {
@@ -3459,7 +3520,7 @@ type GetNetworkRequest struct {
 
 func (x *GetNetworkRequest) Reset() {
 	*x = GetNetworkRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3471,7 +3532,7 @@ func (x *GetNetworkRequest) String() string {
 func (*GetNetworkRequest) ProtoMessage() {}
 
 func (x *GetNetworkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3484,7 +3545,7 @@ func (x *GetNetworkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNetworkRequest.ProtoReflect.Descriptor instead.
 func (*GetNetworkRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{55}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{56}
 }
 
 type GetNetworkResponse struct {
@@ -3500,7 +3561,7 @@ type GetNetworkResponse struct {
 
 func (x *GetNetworkResponse) Reset() {
 	*x = GetNetworkResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3512,7 +3573,7 @@ func (x *GetNetworkResponse) String() string {
 func (*GetNetworkResponse) ProtoMessage() {}
 
 func (x *GetNetworkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3525,7 +3586,7 @@ func (x *GetNetworkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNetworkResponse.ProtoReflect.Descriptor instead.
 func (*GetNetworkResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{56}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *GetNetworkResponse) GetInterfaces() []*Interface {
@@ -3584,7 +3645,7 @@ type Interface struct {
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3596,7 +3657,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3609,7 +3670,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{57}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Interface) GetName() string {
@@ -3717,7 +3778,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3729,7 +3790,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3742,7 +3803,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{58}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Route) GetDestination() string {
@@ -3796,7 +3857,7 @@ type ListConnectionsRequest struct {
 
 func (x *ListConnectionsRequest) Reset() {
 	*x = ListConnectionsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3808,7 +3869,7 @@ func (x *ListConnectionsRequest) String() string {
 func (*ListConnectionsRequest) ProtoMessage() {}
 
 func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3821,7 +3882,7 @@ func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConnectionsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{59}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ListConnectionsRequest) GetListening() bool {
@@ -3840,7 +3901,7 @@ type ListConnectionsResponse struct {
 
 func (x *ListConnectionsResponse) Reset() {
 	*x = ListConnectionsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3852,7 +3913,7 @@ func (x *ListConnectionsResponse) String() string {
 func (*ListConnectionsResponse) ProtoMessage() {}
 
 func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3865,7 +3926,7 @@ func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConnectionsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{60}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ListConnectionsResponse) GetConnections() []*Connection {
@@ -3889,7 +3950,7 @@ type Connection struct {
 
 func (x *Connection) Reset() {
 	*x = Connection{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3901,7 +3962,7 @@ func (x *Connection) String() string {
 func (*Connection) ProtoMessage() {}
 
 func (x *Connection) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3914,7 +3975,7 @@ func (x *Connection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connection.ProtoReflect.Descriptor instead.
 func (*Connection) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{61}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Connection) GetProtocol() string {
@@ -3967,7 +4028,7 @@ type GetTimeRequest struct {
 
 func (x *GetTimeRequest) Reset() {
 	*x = GetTimeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3979,7 +4040,7 @@ func (x *GetTimeRequest) String() string {
 func (*GetTimeRequest) ProtoMessage() {}
 
 func (x *GetTimeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3992,7 +4053,7 @@ func (x *GetTimeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimeRequest.ProtoReflect.Descriptor instead.
 func (*GetTimeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{62}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{63}
 }
 
 type GetTimeResponse struct {
@@ -4006,7 +4067,7 @@ type GetTimeResponse struct {
 
 func (x *GetTimeResponse) Reset() {
 	*x = GetTimeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4018,7 +4079,7 @@ func (x *GetTimeResponse) String() string {
 func (*GetTimeResponse) ProtoMessage() {}
 
 func (x *GetTimeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4031,7 +4092,7 @@ func (x *GetTimeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimeResponse.ProtoReflect.Descriptor instead.
 func (*GetTimeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{63}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *GetTimeResponse) GetNow() *timestamppb.Timestamp {
@@ -4063,7 +4124,7 @@ type GetKubeconfigRequest struct {
 
 func (x *GetKubeconfigRequest) Reset() {
 	*x = GetKubeconfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4075,7 +4136,7 @@ func (x *GetKubeconfigRequest) String() string {
 func (*GetKubeconfigRequest) ProtoMessage() {}
 
 func (x *GetKubeconfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4088,7 +4149,7 @@ func (x *GetKubeconfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKubeconfigRequest.ProtoReflect.Descriptor instead.
 func (*GetKubeconfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{64}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{65}
 }
 
 type GetKubeconfigResponse struct {
@@ -4100,7 +4161,7 @@ type GetKubeconfigResponse struct {
 
 func (x *GetKubeconfigResponse) Reset() {
 	*x = GetKubeconfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4112,7 +4173,7 @@ func (x *GetKubeconfigResponse) String() string {
 func (*GetKubeconfigResponse) ProtoMessage() {}
 
 func (x *GetKubeconfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4125,7 +4186,7 @@ func (x *GetKubeconfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKubeconfigResponse.ProtoReflect.Descriptor instead.
 func (*GetKubeconfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{65}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *GetKubeconfigResponse) GetKubeconfig() []byte {
@@ -4143,7 +4204,7 @@ type GetSupportBundleRequest struct {
 
 func (x *GetSupportBundleRequest) Reset() {
 	*x = GetSupportBundleRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4155,7 +4216,7 @@ func (x *GetSupportBundleRequest) String() string {
 func (*GetSupportBundleRequest) ProtoMessage() {}
 
 func (x *GetSupportBundleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4168,7 +4229,7 @@ func (x *GetSupportBundleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSupportBundleRequest.ProtoReflect.Descriptor instead.
 func (*GetSupportBundleRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{66}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{67}
 }
 
 type GetSupportBundleResponse struct {
@@ -4180,7 +4241,7 @@ type GetSupportBundleResponse struct {
 
 func (x *GetSupportBundleResponse) Reset() {
 	*x = GetSupportBundleResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4192,7 +4253,7 @@ func (x *GetSupportBundleResponse) String() string {
 func (*GetSupportBundleResponse) ProtoMessage() {}
 
 func (x *GetSupportBundleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4205,7 +4266,7 @@ func (x *GetSupportBundleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSupportBundleResponse.ProtoReflect.Descriptor instead.
 func (*GetSupportBundleResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{67}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetSupportBundleResponse) GetData() []byte {
@@ -4223,7 +4284,7 @@ type RebootRequest struct {
 
 func (x *RebootRequest) Reset() {
 	*x = RebootRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4235,7 +4296,7 @@ func (x *RebootRequest) String() string {
 func (*RebootRequest) ProtoMessage() {}
 
 func (x *RebootRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4248,7 +4309,7 @@ func (x *RebootRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebootRequest.ProtoReflect.Descriptor instead.
 func (*RebootRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{68}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{69}
 }
 
 type RebootResponse struct {
@@ -4259,7 +4320,7 @@ type RebootResponse struct {
 
 func (x *RebootResponse) Reset() {
 	*x = RebootResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4271,7 +4332,7 @@ func (x *RebootResponse) String() string {
 func (*RebootResponse) ProtoMessage() {}
 
 func (x *RebootResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4284,7 +4345,7 @@ func (x *RebootResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebootResponse.ProtoReflect.Descriptor instead.
 func (*RebootResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{69}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{70}
 }
 
 type ShutdownRequest struct {
@@ -4295,7 +4356,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4307,7 +4368,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4320,7 +4381,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{70}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{71}
 }
 
 type ShutdownResponse struct {
@@ -4331,7 +4392,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4343,7 +4404,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4356,7 +4417,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{71}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{72}
 }
 
 type ResetRequest struct {
@@ -4370,7 +4431,7 @@ type ResetRequest struct {
 
 func (x *ResetRequest) Reset() {
 	*x = ResetRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4382,7 +4443,7 @@ func (x *ResetRequest) String() string {
 func (*ResetRequest) ProtoMessage() {}
 
 func (x *ResetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4395,7 +4456,7 @@ func (x *ResetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetRequest.ProtoReflect.Descriptor instead.
 func (*ResetRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{72}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ResetRequest) GetName() string {
@@ -4427,7 +4488,7 @@ type ResetResponse struct {
 
 func (x *ResetResponse) Reset() {
 	*x = ResetResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4439,7 +4500,7 @@ func (x *ResetResponse) String() string {
 func (*ResetResponse) ProtoMessage() {}
 
 func (x *ResetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4452,7 +4513,7 @@ func (x *ResetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetResponse.ProtoReflect.Descriptor instead.
 func (*ResetResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{73}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{74}
 }
 
 type UpgradeOptions struct {
@@ -4465,7 +4526,7 @@ type UpgradeOptions struct {
 
 func (x *UpgradeOptions) Reset() {
 	*x = UpgradeOptions{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4477,7 +4538,7 @@ func (x *UpgradeOptions) String() string {
 func (*UpgradeOptions) ProtoMessage() {}
 
 func (x *UpgradeOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4490,7 +4551,7 @@ func (x *UpgradeOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeOptions.ProtoReflect.Descriptor instead.
 func (*UpgradeOptions) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{74}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *UpgradeOptions) GetStage() bool {
@@ -4517,7 +4578,7 @@ type UploadUpgradeRequest struct {
 
 func (x *UploadUpgradeRequest) Reset() {
 	*x = UploadUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4529,7 +4590,7 @@ func (x *UploadUpgradeRequest) String() string {
 func (*UploadUpgradeRequest) ProtoMessage() {}
 
 func (x *UploadUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4542,7 +4603,7 @@ func (x *UploadUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*UploadUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{75}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *UploadUpgradeRequest) GetOptions() *UpgradeOptions {
@@ -4568,7 +4629,7 @@ type UploadUpgradeResponse struct {
 
 func (x *UploadUpgradeResponse) Reset() {
 	*x = UploadUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4580,7 +4641,7 @@ func (x *UploadUpgradeResponse) String() string {
 func (*UploadUpgradeResponse) ProtoMessage() {}
 
 func (x *UploadUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4593,7 +4654,7 @@ func (x *UploadUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*UploadUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{76}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *UploadUpgradeResponse) GetResult() *UpgradeResult {
@@ -4620,7 +4681,7 @@ type UpgradeResult struct {
 
 func (x *UpgradeResult) Reset() {
 	*x = UpgradeResult{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4632,7 +4693,7 @@ func (x *UpgradeResult) String() string {
 func (*UpgradeResult) ProtoMessage() {}
 
 func (x *UpgradeResult) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4645,7 +4706,7 @@ func (x *UpgradeResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeResult.ProtoReflect.Descriptor instead.
 func (*UpgradeResult) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{77}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *UpgradeResult) GetVersion() string {
@@ -4715,7 +4776,7 @@ type PullUpgradeRequest struct {
 
 func (x *PullUpgradeRequest) Reset() {
 	*x = PullUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4727,7 +4788,7 @@ func (x *PullUpgradeRequest) String() string {
 func (*PullUpgradeRequest) ProtoMessage() {}
 
 func (x *PullUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4740,7 +4801,7 @@ func (x *PullUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*PullUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{78}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *PullUpgradeRequest) GetSource() string {
@@ -4774,7 +4835,7 @@ type PullUpgradeResponse struct {
 
 func (x *PullUpgradeResponse) Reset() {
 	*x = PullUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4786,7 +4847,7 @@ func (x *PullUpgradeResponse) String() string {
 func (*PullUpgradeResponse) ProtoMessage() {}
 
 func (x *PullUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4799,7 +4860,7 @@ func (x *PullUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*PullUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{79}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *PullUpgradeResponse) GetProgress() *UpgradeProgress {
@@ -4829,7 +4890,7 @@ type UpgradeProgress struct {
 
 func (x *UpgradeProgress) Reset() {
 	*x = UpgradeProgress{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4841,7 +4902,7 @@ func (x *UpgradeProgress) String() string {
 func (*UpgradeProgress) ProtoMessage() {}
 
 func (x *UpgradeProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4854,7 +4915,7 @@ func (x *UpgradeProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeProgress.ProtoReflect.Descriptor instead.
 func (*UpgradeProgress) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{80}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *UpgradeProgress) GetStep() string {
@@ -4900,7 +4961,7 @@ type GetUpgradeRequest struct {
 
 func (x *GetUpgradeRequest) Reset() {
 	*x = GetUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4912,7 +4973,7 @@ func (x *GetUpgradeRequest) String() string {
 func (*GetUpgradeRequest) ProtoMessage() {}
 
 func (x *GetUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4925,7 +4986,7 @@ func (x *GetUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*GetUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{81}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{82}
 }
 
 type GetUpgradeResponse struct {
@@ -4942,7 +5003,7 @@ type GetUpgradeResponse struct {
 
 func (x *GetUpgradeResponse) Reset() {
 	*x = GetUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4954,7 +5015,7 @@ func (x *GetUpgradeResponse) String() string {
 func (*GetUpgradeResponse) ProtoMessage() {}
 
 func (x *GetUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4967,7 +5028,7 @@ func (x *GetUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*GetUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{82}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *GetUpgradeResponse) GetSlots() []*Slot {
@@ -5028,7 +5089,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5040,7 +5101,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5053,7 +5114,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{83}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Slot) GetName() string {
@@ -5117,7 +5178,7 @@ type ScheduledUpgrade struct {
 
 func (x *ScheduledUpgrade) Reset() {
 	*x = ScheduledUpgrade{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5129,7 +5190,7 @@ func (x *ScheduledUpgrade) String() string {
 func (*ScheduledUpgrade) ProtoMessage() {}
 
 func (x *ScheduledUpgrade) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5142,7 +5203,7 @@ func (x *ScheduledUpgrade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScheduledUpgrade.ProtoReflect.Descriptor instead.
 func (*ScheduledUpgrade) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{84}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *ScheduledUpgrade) GetSource() string {
@@ -5174,7 +5235,7 @@ type CancelUpgradeRequest struct {
 
 func (x *CancelUpgradeRequest) Reset() {
 	*x = CancelUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5186,7 +5247,7 @@ func (x *CancelUpgradeRequest) String() string {
 func (*CancelUpgradeRequest) ProtoMessage() {}
 
 func (x *CancelUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5199,7 +5260,7 @@ func (x *CancelUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*CancelUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{85}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{86}
 }
 
 type CancelUpgradeResponse struct {
@@ -5211,7 +5272,7 @@ type CancelUpgradeResponse struct {
 
 func (x *CancelUpgradeResponse) Reset() {
 	*x = CancelUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5223,7 +5284,7 @@ func (x *CancelUpgradeResponse) String() string {
 func (*CancelUpgradeResponse) ProtoMessage() {}
 
 func (x *CancelUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5236,7 +5297,7 @@ func (x *CancelUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*CancelUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{86}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *CancelUpgradeResponse) GetCancelled() string {
@@ -5255,7 +5316,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5267,7 +5328,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5280,7 +5341,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{87}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *RollbackRequest) GetStage() bool {
@@ -5299,7 +5360,7 @@ type RollbackResponse struct {
 
 func (x *RollbackResponse) Reset() {
 	*x = RollbackResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5311,7 +5372,7 @@ func (x *RollbackResponse) String() string {
 func (*RollbackResponse) ProtoMessage() {}
 
 func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5324,7 +5385,7 @@ func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
 func (*RollbackResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{88}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *RollbackResponse) GetResult() *UpgradeResult {
@@ -5353,7 +5414,7 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\x14\n" +
 	"\x12WatchStatusRequest\"O\n" +
 	"\x13WatchStatusResponse\x128\n" +
-	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\xc0\x06\n" +
+	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\xf7\x06\n" +
 	"\x06Status\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -5379,7 +5440,13 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"conditions\x18\x11 \x03(\v2#.coracle.machine.v1alpha1.ConditionR\n" +
 	"conditions\x12#\n" +
 	"\rshutting_down\x18\x12 \x01(\tR\fshuttingDown\x12A\n" +
-	"\aupgrade\x18\x13 \x01(\v2'.coracle.machine.v1alpha1.UpgradeStatusR\aupgrade\"\x91\x01\n" +
+	"\aupgrade\x18\x13 \x01(\v2'.coracle.machine.v1alpha1.UpgradeStatusR\aupgrade\x125\n" +
+	"\x05board\x18\x14 \x01(\v2\x1f.coracle.machine.v1alpha1.BoardR\x05board\"=\n" +
+	"\x05Board\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n" +
+	"\n" +
+	"compatible\x18\x02 \x03(\tR\n" +
+	"compatible\"\x91\x01\n" +
 	"\rUpgradeStatus\x12B\n" +
 	"\x0ftrial_remaining\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0etrialRemaining\x12<\n" +
 	"\x04last\x18\x02 \x01(\v2(.coracle.machine.v1alpha1.UpgradeOutcomeR\x04last\"\xb6\x01\n" +
@@ -5787,7 +5854,7 @@ func file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP() []byte {
 }
 
 var file_coracle_machine_v1alpha1_machine_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coracle_machine_v1alpha1_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_coracle_machine_v1alpha1_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 91)
 var file_coracle_machine_v1alpha1_machine_proto_goTypes = []any{
 	(ApplyMode)(0),                   // 0: coracle.machine.v1alpha1.ApplyMode
 	(*GetVersionRequest)(nil),        // 1: coracle.machine.v1alpha1.GetVersionRequest
@@ -5797,219 +5864,221 @@ var file_coracle_machine_v1alpha1_machine_proto_goTypes = []any{
 	(*WatchStatusRequest)(nil),       // 5: coracle.machine.v1alpha1.WatchStatusRequest
 	(*WatchStatusResponse)(nil),      // 6: coracle.machine.v1alpha1.WatchStatusResponse
 	(*Status)(nil),                   // 7: coracle.machine.v1alpha1.Status
-	(*UpgradeStatus)(nil),            // 8: coracle.machine.v1alpha1.UpgradeStatus
-	(*UpgradeOutcome)(nil),           // 9: coracle.machine.v1alpha1.UpgradeOutcome
-	(*ConfigStatus)(nil),             // 10: coracle.machine.v1alpha1.ConfigStatus
-	(*ConfigSource)(nil),             // 11: coracle.machine.v1alpha1.ConfigSource
-	(*ConfigTry)(nil),                // 12: coracle.machine.v1alpha1.ConfigTry
-	(*Address)(nil),                  // 13: coracle.machine.v1alpha1.Address
-	(*TimeStatus)(nil),               // 14: coracle.machine.v1alpha1.TimeStatus
-	(*DataStatus)(nil),               // 15: coracle.machine.v1alpha1.DataStatus
-	(*MemoryStatus)(nil),             // 16: coracle.machine.v1alpha1.MemoryStatus
-	(*KubeStatus)(nil),               // 17: coracle.machine.v1alpha1.KubeStatus
-	(*Component)(nil),                // 18: coracle.machine.v1alpha1.Component
-	(*Condition)(nil),                // 19: coracle.machine.v1alpha1.Condition
-	(*WatchHealthRequest)(nil),       // 20: coracle.machine.v1alpha1.WatchHealthRequest
-	(*WatchHealthResponse)(nil),      // 21: coracle.machine.v1alpha1.WatchHealthResponse
-	(*HealthCheck)(nil),              // 22: coracle.machine.v1alpha1.HealthCheck
-	(*GetConfigRequest)(nil),         // 23: coracle.machine.v1alpha1.GetConfigRequest
-	(*GetConfigResponse)(nil),        // 24: coracle.machine.v1alpha1.GetConfigResponse
-	(*ApplyConfigRequest)(nil),       // 25: coracle.machine.v1alpha1.ApplyConfigRequest
-	(*PatchConfigRequest)(nil),       // 26: coracle.machine.v1alpha1.PatchConfigRequest
-	(*ApplyConfigResponse)(nil),      // 27: coracle.machine.v1alpha1.ApplyConfigResponse
-	(*ConfigChange)(nil),             // 28: coracle.machine.v1alpha1.ConfigChange
-	(*ConfirmConfigRequest)(nil),     // 29: coracle.machine.v1alpha1.ConfirmConfigRequest
-	(*ConfirmConfigResponse)(nil),    // 30: coracle.machine.v1alpha1.ConfirmConfigResponse
-	(*CancelConfigRequest)(nil),      // 31: coracle.machine.v1alpha1.CancelConfigRequest
-	(*CancelConfigResponse)(nil),     // 32: coracle.machine.v1alpha1.CancelConfigResponse
-	(*ListServicesRequest)(nil),      // 33: coracle.machine.v1alpha1.ListServicesRequest
-	(*ListServicesResponse)(nil),     // 34: coracle.machine.v1alpha1.ListServicesResponse
-	(*Service)(nil),                  // 35: coracle.machine.v1alpha1.Service
-	(*RestartServiceRequest)(nil),    // 36: coracle.machine.v1alpha1.RestartServiceRequest
-	(*RestartServiceResponse)(nil),   // 37: coracle.machine.v1alpha1.RestartServiceResponse
-	(*GetLogsRequest)(nil),           // 38: coracle.machine.v1alpha1.GetLogsRequest
-	(*GetLogsResponse)(nil),          // 39: coracle.machine.v1alpha1.GetLogsResponse
-	(*GetEventsRequest)(nil),         // 40: coracle.machine.v1alpha1.GetEventsRequest
-	(*GetEventsResponse)(nil),        // 41: coracle.machine.v1alpha1.GetEventsResponse
-	(*Event)(nil),                    // 42: coracle.machine.v1alpha1.Event
-	(*ListProcessesRequest)(nil),     // 43: coracle.machine.v1alpha1.ListProcessesRequest
-	(*ListProcessesResponse)(nil),    // 44: coracle.machine.v1alpha1.ListProcessesResponse
-	(*Process)(nil),                  // 45: coracle.machine.v1alpha1.Process
-	(*GetMemoryRequest)(nil),         // 46: coracle.machine.v1alpha1.GetMemoryRequest
-	(*GetMemoryResponse)(nil),        // 47: coracle.machine.v1alpha1.GetMemoryResponse
-	(*CgroupMemory)(nil),             // 48: coracle.machine.v1alpha1.CgroupMemory
-	(*ListMountsRequest)(nil),        // 49: coracle.machine.v1alpha1.ListMountsRequest
-	(*ListMountsResponse)(nil),       // 50: coracle.machine.v1alpha1.ListMountsResponse
-	(*Mount)(nil),                    // 51: coracle.machine.v1alpha1.Mount
-	(*ListDisksRequest)(nil),         // 52: coracle.machine.v1alpha1.ListDisksRequest
-	(*ListDisksResponse)(nil),        // 53: coracle.machine.v1alpha1.ListDisksResponse
-	(*Disk)(nil),                     // 54: coracle.machine.v1alpha1.Disk
-	(*Partition)(nil),                // 55: coracle.machine.v1alpha1.Partition
-	(*GetNetworkRequest)(nil),        // 56: coracle.machine.v1alpha1.GetNetworkRequest
-	(*GetNetworkResponse)(nil),       // 57: coracle.machine.v1alpha1.GetNetworkResponse
-	(*Interface)(nil),                // 58: coracle.machine.v1alpha1.Interface
-	(*Route)(nil),                    // 59: coracle.machine.v1alpha1.Route
-	(*ListConnectionsRequest)(nil),   // 60: coracle.machine.v1alpha1.ListConnectionsRequest
-	(*ListConnectionsResponse)(nil),  // 61: coracle.machine.v1alpha1.ListConnectionsResponse
-	(*Connection)(nil),               // 62: coracle.machine.v1alpha1.Connection
-	(*GetTimeRequest)(nil),           // 63: coracle.machine.v1alpha1.GetTimeRequest
-	(*GetTimeResponse)(nil),          // 64: coracle.machine.v1alpha1.GetTimeResponse
-	(*GetKubeconfigRequest)(nil),     // 65: coracle.machine.v1alpha1.GetKubeconfigRequest
-	(*GetKubeconfigResponse)(nil),    // 66: coracle.machine.v1alpha1.GetKubeconfigResponse
-	(*GetSupportBundleRequest)(nil),  // 67: coracle.machine.v1alpha1.GetSupportBundleRequest
-	(*GetSupportBundleResponse)(nil), // 68: coracle.machine.v1alpha1.GetSupportBundleResponse
-	(*RebootRequest)(nil),            // 69: coracle.machine.v1alpha1.RebootRequest
-	(*RebootResponse)(nil),           // 70: coracle.machine.v1alpha1.RebootResponse
-	(*ShutdownRequest)(nil),          // 71: coracle.machine.v1alpha1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 72: coracle.machine.v1alpha1.ShutdownResponse
-	(*ResetRequest)(nil),             // 73: coracle.machine.v1alpha1.ResetRequest
-	(*ResetResponse)(nil),            // 74: coracle.machine.v1alpha1.ResetResponse
-	(*UpgradeOptions)(nil),           // 75: coracle.machine.v1alpha1.UpgradeOptions
-	(*UploadUpgradeRequest)(nil),     // 76: coracle.machine.v1alpha1.UploadUpgradeRequest
-	(*UploadUpgradeResponse)(nil),    // 77: coracle.machine.v1alpha1.UploadUpgradeResponse
-	(*UpgradeResult)(nil),            // 78: coracle.machine.v1alpha1.UpgradeResult
-	(*PullUpgradeRequest)(nil),       // 79: coracle.machine.v1alpha1.PullUpgradeRequest
-	(*PullUpgradeResponse)(nil),      // 80: coracle.machine.v1alpha1.PullUpgradeResponse
-	(*UpgradeProgress)(nil),          // 81: coracle.machine.v1alpha1.UpgradeProgress
-	(*GetUpgradeRequest)(nil),        // 82: coracle.machine.v1alpha1.GetUpgradeRequest
-	(*GetUpgradeResponse)(nil),       // 83: coracle.machine.v1alpha1.GetUpgradeResponse
-	(*Slot)(nil),                     // 84: coracle.machine.v1alpha1.Slot
-	(*ScheduledUpgrade)(nil),         // 85: coracle.machine.v1alpha1.ScheduledUpgrade
-	(*CancelUpgradeRequest)(nil),     // 86: coracle.machine.v1alpha1.CancelUpgradeRequest
-	(*CancelUpgradeResponse)(nil),    // 87: coracle.machine.v1alpha1.CancelUpgradeResponse
-	(*RollbackRequest)(nil),          // 88: coracle.machine.v1alpha1.RollbackRequest
-	(*RollbackResponse)(nil),         // 89: coracle.machine.v1alpha1.RollbackResponse
-	nil,                              // 90: coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
-	(*timestamppb.Timestamp)(nil),    // 91: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 92: google.protobuf.Duration
+	(*Board)(nil),                    // 8: coracle.machine.v1alpha1.Board
+	(*UpgradeStatus)(nil),            // 9: coracle.machine.v1alpha1.UpgradeStatus
+	(*UpgradeOutcome)(nil),           // 10: coracle.machine.v1alpha1.UpgradeOutcome
+	(*ConfigStatus)(nil),             // 11: coracle.machine.v1alpha1.ConfigStatus
+	(*ConfigSource)(nil),             // 12: coracle.machine.v1alpha1.ConfigSource
+	(*ConfigTry)(nil),                // 13: coracle.machine.v1alpha1.ConfigTry
+	(*Address)(nil),                  // 14: coracle.machine.v1alpha1.Address
+	(*TimeStatus)(nil),               // 15: coracle.machine.v1alpha1.TimeStatus
+	(*DataStatus)(nil),               // 16: coracle.machine.v1alpha1.DataStatus
+	(*MemoryStatus)(nil),             // 17: coracle.machine.v1alpha1.MemoryStatus
+	(*KubeStatus)(nil),               // 18: coracle.machine.v1alpha1.KubeStatus
+	(*Component)(nil),                // 19: coracle.machine.v1alpha1.Component
+	(*Condition)(nil),                // 20: coracle.machine.v1alpha1.Condition
+	(*WatchHealthRequest)(nil),       // 21: coracle.machine.v1alpha1.WatchHealthRequest
+	(*WatchHealthResponse)(nil),      // 22: coracle.machine.v1alpha1.WatchHealthResponse
+	(*HealthCheck)(nil),              // 23: coracle.machine.v1alpha1.HealthCheck
+	(*GetConfigRequest)(nil),         // 24: coracle.machine.v1alpha1.GetConfigRequest
+	(*GetConfigResponse)(nil),        // 25: coracle.machine.v1alpha1.GetConfigResponse
+	(*ApplyConfigRequest)(nil),       // 26: coracle.machine.v1alpha1.ApplyConfigRequest
+	(*PatchConfigRequest)(nil),       // 27: coracle.machine.v1alpha1.PatchConfigRequest
+	(*ApplyConfigResponse)(nil),      // 28: coracle.machine.v1alpha1.ApplyConfigResponse
+	(*ConfigChange)(nil),             // 29: coracle.machine.v1alpha1.ConfigChange
+	(*ConfirmConfigRequest)(nil),     // 30: coracle.machine.v1alpha1.ConfirmConfigRequest
+	(*ConfirmConfigResponse)(nil),    // 31: coracle.machine.v1alpha1.ConfirmConfigResponse
+	(*CancelConfigRequest)(nil),      // 32: coracle.machine.v1alpha1.CancelConfigRequest
+	(*CancelConfigResponse)(nil),     // 33: coracle.machine.v1alpha1.CancelConfigResponse
+	(*ListServicesRequest)(nil),      // 34: coracle.machine.v1alpha1.ListServicesRequest
+	(*ListServicesResponse)(nil),     // 35: coracle.machine.v1alpha1.ListServicesResponse
+	(*Service)(nil),                  // 36: coracle.machine.v1alpha1.Service
+	(*RestartServiceRequest)(nil),    // 37: coracle.machine.v1alpha1.RestartServiceRequest
+	(*RestartServiceResponse)(nil),   // 38: coracle.machine.v1alpha1.RestartServiceResponse
+	(*GetLogsRequest)(nil),           // 39: coracle.machine.v1alpha1.GetLogsRequest
+	(*GetLogsResponse)(nil),          // 40: coracle.machine.v1alpha1.GetLogsResponse
+	(*GetEventsRequest)(nil),         // 41: coracle.machine.v1alpha1.GetEventsRequest
+	(*GetEventsResponse)(nil),        // 42: coracle.machine.v1alpha1.GetEventsResponse
+	(*Event)(nil),                    // 43: coracle.machine.v1alpha1.Event
+	(*ListProcessesRequest)(nil),     // 44: coracle.machine.v1alpha1.ListProcessesRequest
+	(*ListProcessesResponse)(nil),    // 45: coracle.machine.v1alpha1.ListProcessesResponse
+	(*Process)(nil),                  // 46: coracle.machine.v1alpha1.Process
+	(*GetMemoryRequest)(nil),         // 47: coracle.machine.v1alpha1.GetMemoryRequest
+	(*GetMemoryResponse)(nil),        // 48: coracle.machine.v1alpha1.GetMemoryResponse
+	(*CgroupMemory)(nil),             // 49: coracle.machine.v1alpha1.CgroupMemory
+	(*ListMountsRequest)(nil),        // 50: coracle.machine.v1alpha1.ListMountsRequest
+	(*ListMountsResponse)(nil),       // 51: coracle.machine.v1alpha1.ListMountsResponse
+	(*Mount)(nil),                    // 52: coracle.machine.v1alpha1.Mount
+	(*ListDisksRequest)(nil),         // 53: coracle.machine.v1alpha1.ListDisksRequest
+	(*ListDisksResponse)(nil),        // 54: coracle.machine.v1alpha1.ListDisksResponse
+	(*Disk)(nil),                     // 55: coracle.machine.v1alpha1.Disk
+	(*Partition)(nil),                // 56: coracle.machine.v1alpha1.Partition
+	(*GetNetworkRequest)(nil),        // 57: coracle.machine.v1alpha1.GetNetworkRequest
+	(*GetNetworkResponse)(nil),       // 58: coracle.machine.v1alpha1.GetNetworkResponse
+	(*Interface)(nil),                // 59: coracle.machine.v1alpha1.Interface
+	(*Route)(nil),                    // 60: coracle.machine.v1alpha1.Route
+	(*ListConnectionsRequest)(nil),   // 61: coracle.machine.v1alpha1.ListConnectionsRequest
+	(*ListConnectionsResponse)(nil),  // 62: coracle.machine.v1alpha1.ListConnectionsResponse
+	(*Connection)(nil),               // 63: coracle.machine.v1alpha1.Connection
+	(*GetTimeRequest)(nil),           // 64: coracle.machine.v1alpha1.GetTimeRequest
+	(*GetTimeResponse)(nil),          // 65: coracle.machine.v1alpha1.GetTimeResponse
+	(*GetKubeconfigRequest)(nil),     // 66: coracle.machine.v1alpha1.GetKubeconfigRequest
+	(*GetKubeconfigResponse)(nil),    // 67: coracle.machine.v1alpha1.GetKubeconfigResponse
+	(*GetSupportBundleRequest)(nil),  // 68: coracle.machine.v1alpha1.GetSupportBundleRequest
+	(*GetSupportBundleResponse)(nil), // 69: coracle.machine.v1alpha1.GetSupportBundleResponse
+	(*RebootRequest)(nil),            // 70: coracle.machine.v1alpha1.RebootRequest
+	(*RebootResponse)(nil),           // 71: coracle.machine.v1alpha1.RebootResponse
+	(*ShutdownRequest)(nil),          // 72: coracle.machine.v1alpha1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 73: coracle.machine.v1alpha1.ShutdownResponse
+	(*ResetRequest)(nil),             // 74: coracle.machine.v1alpha1.ResetRequest
+	(*ResetResponse)(nil),            // 75: coracle.machine.v1alpha1.ResetResponse
+	(*UpgradeOptions)(nil),           // 76: coracle.machine.v1alpha1.UpgradeOptions
+	(*UploadUpgradeRequest)(nil),     // 77: coracle.machine.v1alpha1.UploadUpgradeRequest
+	(*UploadUpgradeResponse)(nil),    // 78: coracle.machine.v1alpha1.UploadUpgradeResponse
+	(*UpgradeResult)(nil),            // 79: coracle.machine.v1alpha1.UpgradeResult
+	(*PullUpgradeRequest)(nil),       // 80: coracle.machine.v1alpha1.PullUpgradeRequest
+	(*PullUpgradeResponse)(nil),      // 81: coracle.machine.v1alpha1.PullUpgradeResponse
+	(*UpgradeProgress)(nil),          // 82: coracle.machine.v1alpha1.UpgradeProgress
+	(*GetUpgradeRequest)(nil),        // 83: coracle.machine.v1alpha1.GetUpgradeRequest
+	(*GetUpgradeResponse)(nil),       // 84: coracle.machine.v1alpha1.GetUpgradeResponse
+	(*Slot)(nil),                     // 85: coracle.machine.v1alpha1.Slot
+	(*ScheduledUpgrade)(nil),         // 86: coracle.machine.v1alpha1.ScheduledUpgrade
+	(*CancelUpgradeRequest)(nil),     // 87: coracle.machine.v1alpha1.CancelUpgradeRequest
+	(*CancelUpgradeResponse)(nil),    // 88: coracle.machine.v1alpha1.CancelUpgradeResponse
+	(*RollbackRequest)(nil),          // 89: coracle.machine.v1alpha1.RollbackRequest
+	(*RollbackResponse)(nil),         // 90: coracle.machine.v1alpha1.RollbackResponse
+	nil,                              // 91: coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
+	(*timestamppb.Timestamp)(nil),    // 92: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 93: google.protobuf.Duration
 }
 var file_coracle_machine_v1alpha1_machine_proto_depIdxs = []int32{
 	7,  // 0: coracle.machine.v1alpha1.GetStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
 	7,  // 1: coracle.machine.v1alpha1.WatchStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
-	10, // 2: coracle.machine.v1alpha1.Status.config:type_name -> coracle.machine.v1alpha1.ConfigStatus
-	91, // 3: coracle.machine.v1alpha1.Status.started:type_name -> google.protobuf.Timestamp
-	13, // 4: coracle.machine.v1alpha1.Status.addresses:type_name -> coracle.machine.v1alpha1.Address
-	14, // 5: coracle.machine.v1alpha1.Status.time:type_name -> coracle.machine.v1alpha1.TimeStatus
-	15, // 6: coracle.machine.v1alpha1.Status.data:type_name -> coracle.machine.v1alpha1.DataStatus
-	16, // 7: coracle.machine.v1alpha1.Status.memory:type_name -> coracle.machine.v1alpha1.MemoryStatus
-	17, // 8: coracle.machine.v1alpha1.Status.kube:type_name -> coracle.machine.v1alpha1.KubeStatus
-	19, // 9: coracle.machine.v1alpha1.Status.conditions:type_name -> coracle.machine.v1alpha1.Condition
-	8,  // 10: coracle.machine.v1alpha1.Status.upgrade:type_name -> coracle.machine.v1alpha1.UpgradeStatus
-	92, // 11: coracle.machine.v1alpha1.UpgradeStatus.trial_remaining:type_name -> google.protobuf.Duration
-	9,  // 12: coracle.machine.v1alpha1.UpgradeStatus.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	91, // 13: coracle.machine.v1alpha1.UpgradeOutcome.time:type_name -> google.protobuf.Timestamp
-	11, // 14: coracle.machine.v1alpha1.ConfigStatus.sources:type_name -> coracle.machine.v1alpha1.ConfigSource
-	12, // 15: coracle.machine.v1alpha1.ConfigStatus.trying:type_name -> coracle.machine.v1alpha1.ConfigTry
-	92, // 16: coracle.machine.v1alpha1.ConfigTry.remaining:type_name -> google.protobuf.Duration
-	91, // 17: coracle.machine.v1alpha1.TimeStatus.last_sync:type_name -> google.protobuf.Timestamp
-	18, // 18: coracle.machine.v1alpha1.KubeStatus.components:type_name -> coracle.machine.v1alpha1.Component
-	91, // 19: coracle.machine.v1alpha1.Component.since:type_name -> google.protobuf.Timestamp
-	91, // 20: coracle.machine.v1alpha1.Condition.since:type_name -> google.protobuf.Timestamp
-	22, // 21: coracle.machine.v1alpha1.WatchHealthResponse.checks:type_name -> coracle.machine.v1alpha1.HealthCheck
-	0,  // 22: coracle.machine.v1alpha1.ApplyConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
-	92, // 23: coracle.machine.v1alpha1.ApplyConfigRequest.try_for:type_name -> google.protobuf.Duration
-	0,  // 24: coracle.machine.v1alpha1.PatchConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
-	92, // 25: coracle.machine.v1alpha1.PatchConfigRequest.try_for:type_name -> google.protobuf.Duration
-	28, // 26: coracle.machine.v1alpha1.ApplyConfigResponse.changes:type_name -> coracle.machine.v1alpha1.ConfigChange
-	92, // 27: coracle.machine.v1alpha1.ApplyConfigResponse.try_for:type_name -> google.protobuf.Duration
-	35, // 28: coracle.machine.v1alpha1.ListServicesResponse.services:type_name -> coracle.machine.v1alpha1.Service
-	91, // 29: coracle.machine.v1alpha1.Service.since:type_name -> google.protobuf.Timestamp
-	91, // 30: coracle.machine.v1alpha1.GetLogsRequest.since:type_name -> google.protobuf.Timestamp
-	91, // 31: coracle.machine.v1alpha1.GetEventsRequest.since:type_name -> google.protobuf.Timestamp
-	42, // 32: coracle.machine.v1alpha1.GetEventsResponse.event:type_name -> coracle.machine.v1alpha1.Event
-	91, // 33: coracle.machine.v1alpha1.Event.time:type_name -> google.protobuf.Timestamp
-	45, // 34: coracle.machine.v1alpha1.ListProcessesResponse.processes:type_name -> coracle.machine.v1alpha1.Process
-	92, // 35: coracle.machine.v1alpha1.Process.cpu_time:type_name -> google.protobuf.Duration
-	91, // 36: coracle.machine.v1alpha1.Process.started:type_name -> google.protobuf.Timestamp
-	90, // 37: coracle.machine.v1alpha1.GetMemoryResponse.meminfo:type_name -> coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
-	48, // 38: coracle.machine.v1alpha1.GetMemoryResponse.cgroups:type_name -> coracle.machine.v1alpha1.CgroupMemory
-	51, // 39: coracle.machine.v1alpha1.ListMountsResponse.mounts:type_name -> coracle.machine.v1alpha1.Mount
-	54, // 40: coracle.machine.v1alpha1.ListDisksResponse.disks:type_name -> coracle.machine.v1alpha1.Disk
-	55, // 41: coracle.machine.v1alpha1.Disk.partitions:type_name -> coracle.machine.v1alpha1.Partition
-	58, // 42: coracle.machine.v1alpha1.GetNetworkResponse.interfaces:type_name -> coracle.machine.v1alpha1.Interface
-	59, // 43: coracle.machine.v1alpha1.GetNetworkResponse.routes:type_name -> coracle.machine.v1alpha1.Route
-	62, // 44: coracle.machine.v1alpha1.ListConnectionsResponse.connections:type_name -> coracle.machine.v1alpha1.Connection
-	91, // 45: coracle.machine.v1alpha1.GetTimeResponse.now:type_name -> google.protobuf.Timestamp
-	14, // 46: coracle.machine.v1alpha1.GetTimeResponse.status:type_name -> coracle.machine.v1alpha1.TimeStatus
-	75, // 47: coracle.machine.v1alpha1.UploadUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
-	78, // 48: coracle.machine.v1alpha1.UploadUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	75, // 49: coracle.machine.v1alpha1.PullUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
-	91, // 50: coracle.machine.v1alpha1.PullUpgradeRequest.at:type_name -> google.protobuf.Timestamp
-	81, // 51: coracle.machine.v1alpha1.PullUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
-	78, // 52: coracle.machine.v1alpha1.PullUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	84, // 53: coracle.machine.v1alpha1.GetUpgradeResponse.slots:type_name -> coracle.machine.v1alpha1.Slot
-	92, // 54: coracle.machine.v1alpha1.GetUpgradeResponse.trial_remaining:type_name -> google.protobuf.Duration
-	9,  // 55: coracle.machine.v1alpha1.GetUpgradeResponse.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	9,  // 56: coracle.machine.v1alpha1.GetUpgradeResponse.refused:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	85, // 57: coracle.machine.v1alpha1.GetUpgradeResponse.scheduled:type_name -> coracle.machine.v1alpha1.ScheduledUpgrade
-	81, // 58: coracle.machine.v1alpha1.GetUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
-	91, // 59: coracle.machine.v1alpha1.ScheduledUpgrade.at:type_name -> google.protobuf.Timestamp
-	78, // 60: coracle.machine.v1alpha1.RollbackResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	1,  // 61: coracle.machine.v1alpha1.MachineService.GetVersion:input_type -> coracle.machine.v1alpha1.GetVersionRequest
-	3,  // 62: coracle.machine.v1alpha1.MachineService.GetStatus:input_type -> coracle.machine.v1alpha1.GetStatusRequest
-	5,  // 63: coracle.machine.v1alpha1.MachineService.WatchStatus:input_type -> coracle.machine.v1alpha1.WatchStatusRequest
-	20, // 64: coracle.machine.v1alpha1.MachineService.WatchHealth:input_type -> coracle.machine.v1alpha1.WatchHealthRequest
-	23, // 65: coracle.machine.v1alpha1.MachineService.GetConfig:input_type -> coracle.machine.v1alpha1.GetConfigRequest
-	25, // 66: coracle.machine.v1alpha1.MachineService.ApplyConfig:input_type -> coracle.machine.v1alpha1.ApplyConfigRequest
-	26, // 67: coracle.machine.v1alpha1.MachineService.PatchConfig:input_type -> coracle.machine.v1alpha1.PatchConfigRequest
-	29, // 68: coracle.machine.v1alpha1.MachineService.ConfirmConfig:input_type -> coracle.machine.v1alpha1.ConfirmConfigRequest
-	31, // 69: coracle.machine.v1alpha1.MachineService.CancelConfig:input_type -> coracle.machine.v1alpha1.CancelConfigRequest
-	33, // 70: coracle.machine.v1alpha1.MachineService.ListServices:input_type -> coracle.machine.v1alpha1.ListServicesRequest
-	36, // 71: coracle.machine.v1alpha1.MachineService.RestartService:input_type -> coracle.machine.v1alpha1.RestartServiceRequest
-	38, // 72: coracle.machine.v1alpha1.MachineService.GetLogs:input_type -> coracle.machine.v1alpha1.GetLogsRequest
-	40, // 73: coracle.machine.v1alpha1.MachineService.GetEvents:input_type -> coracle.machine.v1alpha1.GetEventsRequest
-	43, // 74: coracle.machine.v1alpha1.MachineService.ListProcesses:input_type -> coracle.machine.v1alpha1.ListProcessesRequest
-	46, // 75: coracle.machine.v1alpha1.MachineService.GetMemory:input_type -> coracle.machine.v1alpha1.GetMemoryRequest
-	49, // 76: coracle.machine.v1alpha1.MachineService.ListMounts:input_type -> coracle.machine.v1alpha1.ListMountsRequest
-	52, // 77: coracle.machine.v1alpha1.MachineService.ListDisks:input_type -> coracle.machine.v1alpha1.ListDisksRequest
-	56, // 78: coracle.machine.v1alpha1.MachineService.GetNetwork:input_type -> coracle.machine.v1alpha1.GetNetworkRequest
-	60, // 79: coracle.machine.v1alpha1.MachineService.ListConnections:input_type -> coracle.machine.v1alpha1.ListConnectionsRequest
-	63, // 80: coracle.machine.v1alpha1.MachineService.GetTime:input_type -> coracle.machine.v1alpha1.GetTimeRequest
-	65, // 81: coracle.machine.v1alpha1.MachineService.GetKubeconfig:input_type -> coracle.machine.v1alpha1.GetKubeconfigRequest
-	67, // 82: coracle.machine.v1alpha1.MachineService.GetSupportBundle:input_type -> coracle.machine.v1alpha1.GetSupportBundleRequest
-	76, // 83: coracle.machine.v1alpha1.MachineService.UploadUpgrade:input_type -> coracle.machine.v1alpha1.UploadUpgradeRequest
-	79, // 84: coracle.machine.v1alpha1.MachineService.PullUpgrade:input_type -> coracle.machine.v1alpha1.PullUpgradeRequest
-	82, // 85: coracle.machine.v1alpha1.MachineService.GetUpgrade:input_type -> coracle.machine.v1alpha1.GetUpgradeRequest
-	86, // 86: coracle.machine.v1alpha1.MachineService.CancelUpgrade:input_type -> coracle.machine.v1alpha1.CancelUpgradeRequest
-	88, // 87: coracle.machine.v1alpha1.MachineService.Rollback:input_type -> coracle.machine.v1alpha1.RollbackRequest
-	69, // 88: coracle.machine.v1alpha1.MachineService.Reboot:input_type -> coracle.machine.v1alpha1.RebootRequest
-	71, // 89: coracle.machine.v1alpha1.MachineService.Shutdown:input_type -> coracle.machine.v1alpha1.ShutdownRequest
-	73, // 90: coracle.machine.v1alpha1.MachineService.Reset:input_type -> coracle.machine.v1alpha1.ResetRequest
-	2,  // 91: coracle.machine.v1alpha1.MachineService.GetVersion:output_type -> coracle.machine.v1alpha1.GetVersionResponse
-	4,  // 92: coracle.machine.v1alpha1.MachineService.GetStatus:output_type -> coracle.machine.v1alpha1.GetStatusResponse
-	6,  // 93: coracle.machine.v1alpha1.MachineService.WatchStatus:output_type -> coracle.machine.v1alpha1.WatchStatusResponse
-	21, // 94: coracle.machine.v1alpha1.MachineService.WatchHealth:output_type -> coracle.machine.v1alpha1.WatchHealthResponse
-	24, // 95: coracle.machine.v1alpha1.MachineService.GetConfig:output_type -> coracle.machine.v1alpha1.GetConfigResponse
-	27, // 96: coracle.machine.v1alpha1.MachineService.ApplyConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
-	27, // 97: coracle.machine.v1alpha1.MachineService.PatchConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
-	30, // 98: coracle.machine.v1alpha1.MachineService.ConfirmConfig:output_type -> coracle.machine.v1alpha1.ConfirmConfigResponse
-	32, // 99: coracle.machine.v1alpha1.MachineService.CancelConfig:output_type -> coracle.machine.v1alpha1.CancelConfigResponse
-	34, // 100: coracle.machine.v1alpha1.MachineService.ListServices:output_type -> coracle.machine.v1alpha1.ListServicesResponse
-	37, // 101: coracle.machine.v1alpha1.MachineService.RestartService:output_type -> coracle.machine.v1alpha1.RestartServiceResponse
-	39, // 102: coracle.machine.v1alpha1.MachineService.GetLogs:output_type -> coracle.machine.v1alpha1.GetLogsResponse
-	41, // 103: coracle.machine.v1alpha1.MachineService.GetEvents:output_type -> coracle.machine.v1alpha1.GetEventsResponse
-	44, // 104: coracle.machine.v1alpha1.MachineService.ListProcesses:output_type -> coracle.machine.v1alpha1.ListProcessesResponse
-	47, // 105: coracle.machine.v1alpha1.MachineService.GetMemory:output_type -> coracle.machine.v1alpha1.GetMemoryResponse
-	50, // 106: coracle.machine.v1alpha1.MachineService.ListMounts:output_type -> coracle.machine.v1alpha1.ListMountsResponse
-	53, // 107: coracle.machine.v1alpha1.MachineService.ListDisks:output_type -> coracle.machine.v1alpha1.ListDisksResponse
-	57, // 108: coracle.machine.v1alpha1.MachineService.GetNetwork:output_type -> coracle.machine.v1alpha1.GetNetworkResponse
-	61, // 109: coracle.machine.v1alpha1.MachineService.ListConnections:output_type -> coracle.machine.v1alpha1.ListConnectionsResponse
-	64, // 110: coracle.machine.v1alpha1.MachineService.GetTime:output_type -> coracle.machine.v1alpha1.GetTimeResponse
-	66, // 111: coracle.machine.v1alpha1.MachineService.GetKubeconfig:output_type -> coracle.machine.v1alpha1.GetKubeconfigResponse
-	68, // 112: coracle.machine.v1alpha1.MachineService.GetSupportBundle:output_type -> coracle.machine.v1alpha1.GetSupportBundleResponse
-	77, // 113: coracle.machine.v1alpha1.MachineService.UploadUpgrade:output_type -> coracle.machine.v1alpha1.UploadUpgradeResponse
-	80, // 114: coracle.machine.v1alpha1.MachineService.PullUpgrade:output_type -> coracle.machine.v1alpha1.PullUpgradeResponse
-	83, // 115: coracle.machine.v1alpha1.MachineService.GetUpgrade:output_type -> coracle.machine.v1alpha1.GetUpgradeResponse
-	87, // 116: coracle.machine.v1alpha1.MachineService.CancelUpgrade:output_type -> coracle.machine.v1alpha1.CancelUpgradeResponse
-	89, // 117: coracle.machine.v1alpha1.MachineService.Rollback:output_type -> coracle.machine.v1alpha1.RollbackResponse
-	70, // 118: coracle.machine.v1alpha1.MachineService.Reboot:output_type -> coracle.machine.v1alpha1.RebootResponse
-	72, // 119: coracle.machine.v1alpha1.MachineService.Shutdown:output_type -> coracle.machine.v1alpha1.ShutdownResponse
-	74, // 120: coracle.machine.v1alpha1.MachineService.Reset:output_type -> coracle.machine.v1alpha1.ResetResponse
-	91, // [91:121] is the sub-list for method output_type
-	61, // [61:91] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	11, // 2: coracle.machine.v1alpha1.Status.config:type_name -> coracle.machine.v1alpha1.ConfigStatus
+	92, // 3: coracle.machine.v1alpha1.Status.started:type_name -> google.protobuf.Timestamp
+	14, // 4: coracle.machine.v1alpha1.Status.addresses:type_name -> coracle.machine.v1alpha1.Address
+	15, // 5: coracle.machine.v1alpha1.Status.time:type_name -> coracle.machine.v1alpha1.TimeStatus
+	16, // 6: coracle.machine.v1alpha1.Status.data:type_name -> coracle.machine.v1alpha1.DataStatus
+	17, // 7: coracle.machine.v1alpha1.Status.memory:type_name -> coracle.machine.v1alpha1.MemoryStatus
+	18, // 8: coracle.machine.v1alpha1.Status.kube:type_name -> coracle.machine.v1alpha1.KubeStatus
+	20, // 9: coracle.machine.v1alpha1.Status.conditions:type_name -> coracle.machine.v1alpha1.Condition
+	9,  // 10: coracle.machine.v1alpha1.Status.upgrade:type_name -> coracle.machine.v1alpha1.UpgradeStatus
+	8,  // 11: coracle.machine.v1alpha1.Status.board:type_name -> coracle.machine.v1alpha1.Board
+	93, // 12: coracle.machine.v1alpha1.UpgradeStatus.trial_remaining:type_name -> google.protobuf.Duration
+	10, // 13: coracle.machine.v1alpha1.UpgradeStatus.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	92, // 14: coracle.machine.v1alpha1.UpgradeOutcome.time:type_name -> google.protobuf.Timestamp
+	12, // 15: coracle.machine.v1alpha1.ConfigStatus.sources:type_name -> coracle.machine.v1alpha1.ConfigSource
+	13, // 16: coracle.machine.v1alpha1.ConfigStatus.trying:type_name -> coracle.machine.v1alpha1.ConfigTry
+	93, // 17: coracle.machine.v1alpha1.ConfigTry.remaining:type_name -> google.protobuf.Duration
+	92, // 18: coracle.machine.v1alpha1.TimeStatus.last_sync:type_name -> google.protobuf.Timestamp
+	19, // 19: coracle.machine.v1alpha1.KubeStatus.components:type_name -> coracle.machine.v1alpha1.Component
+	92, // 20: coracle.machine.v1alpha1.Component.since:type_name -> google.protobuf.Timestamp
+	92, // 21: coracle.machine.v1alpha1.Condition.since:type_name -> google.protobuf.Timestamp
+	23, // 22: coracle.machine.v1alpha1.WatchHealthResponse.checks:type_name -> coracle.machine.v1alpha1.HealthCheck
+	0,  // 23: coracle.machine.v1alpha1.ApplyConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
+	93, // 24: coracle.machine.v1alpha1.ApplyConfigRequest.try_for:type_name -> google.protobuf.Duration
+	0,  // 25: coracle.machine.v1alpha1.PatchConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
+	93, // 26: coracle.machine.v1alpha1.PatchConfigRequest.try_for:type_name -> google.protobuf.Duration
+	29, // 27: coracle.machine.v1alpha1.ApplyConfigResponse.changes:type_name -> coracle.machine.v1alpha1.ConfigChange
+	93, // 28: coracle.machine.v1alpha1.ApplyConfigResponse.try_for:type_name -> google.protobuf.Duration
+	36, // 29: coracle.machine.v1alpha1.ListServicesResponse.services:type_name -> coracle.machine.v1alpha1.Service
+	92, // 30: coracle.machine.v1alpha1.Service.since:type_name -> google.protobuf.Timestamp
+	92, // 31: coracle.machine.v1alpha1.GetLogsRequest.since:type_name -> google.protobuf.Timestamp
+	92, // 32: coracle.machine.v1alpha1.GetEventsRequest.since:type_name -> google.protobuf.Timestamp
+	43, // 33: coracle.machine.v1alpha1.GetEventsResponse.event:type_name -> coracle.machine.v1alpha1.Event
+	92, // 34: coracle.machine.v1alpha1.Event.time:type_name -> google.protobuf.Timestamp
+	46, // 35: coracle.machine.v1alpha1.ListProcessesResponse.processes:type_name -> coracle.machine.v1alpha1.Process
+	93, // 36: coracle.machine.v1alpha1.Process.cpu_time:type_name -> google.protobuf.Duration
+	92, // 37: coracle.machine.v1alpha1.Process.started:type_name -> google.protobuf.Timestamp
+	91, // 38: coracle.machine.v1alpha1.GetMemoryResponse.meminfo:type_name -> coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
+	49, // 39: coracle.machine.v1alpha1.GetMemoryResponse.cgroups:type_name -> coracle.machine.v1alpha1.CgroupMemory
+	52, // 40: coracle.machine.v1alpha1.ListMountsResponse.mounts:type_name -> coracle.machine.v1alpha1.Mount
+	55, // 41: coracle.machine.v1alpha1.ListDisksResponse.disks:type_name -> coracle.machine.v1alpha1.Disk
+	56, // 42: coracle.machine.v1alpha1.Disk.partitions:type_name -> coracle.machine.v1alpha1.Partition
+	59, // 43: coracle.machine.v1alpha1.GetNetworkResponse.interfaces:type_name -> coracle.machine.v1alpha1.Interface
+	60, // 44: coracle.machine.v1alpha1.GetNetworkResponse.routes:type_name -> coracle.machine.v1alpha1.Route
+	63, // 45: coracle.machine.v1alpha1.ListConnectionsResponse.connections:type_name -> coracle.machine.v1alpha1.Connection
+	92, // 46: coracle.machine.v1alpha1.GetTimeResponse.now:type_name -> google.protobuf.Timestamp
+	15, // 47: coracle.machine.v1alpha1.GetTimeResponse.status:type_name -> coracle.machine.v1alpha1.TimeStatus
+	76, // 48: coracle.machine.v1alpha1.UploadUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
+	79, // 49: coracle.machine.v1alpha1.UploadUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	76, // 50: coracle.machine.v1alpha1.PullUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
+	92, // 51: coracle.machine.v1alpha1.PullUpgradeRequest.at:type_name -> google.protobuf.Timestamp
+	82, // 52: coracle.machine.v1alpha1.PullUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
+	79, // 53: coracle.machine.v1alpha1.PullUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	85, // 54: coracle.machine.v1alpha1.GetUpgradeResponse.slots:type_name -> coracle.machine.v1alpha1.Slot
+	93, // 55: coracle.machine.v1alpha1.GetUpgradeResponse.trial_remaining:type_name -> google.protobuf.Duration
+	10, // 56: coracle.machine.v1alpha1.GetUpgradeResponse.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	10, // 57: coracle.machine.v1alpha1.GetUpgradeResponse.refused:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	86, // 58: coracle.machine.v1alpha1.GetUpgradeResponse.scheduled:type_name -> coracle.machine.v1alpha1.ScheduledUpgrade
+	82, // 59: coracle.machine.v1alpha1.GetUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
+	92, // 60: coracle.machine.v1alpha1.ScheduledUpgrade.at:type_name -> google.protobuf.Timestamp
+	79, // 61: coracle.machine.v1alpha1.RollbackResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	1,  // 62: coracle.machine.v1alpha1.MachineService.GetVersion:input_type -> coracle.machine.v1alpha1.GetVersionRequest
+	3,  // 63: coracle.machine.v1alpha1.MachineService.GetStatus:input_type -> coracle.machine.v1alpha1.GetStatusRequest
+	5,  // 64: coracle.machine.v1alpha1.MachineService.WatchStatus:input_type -> coracle.machine.v1alpha1.WatchStatusRequest
+	21, // 65: coracle.machine.v1alpha1.MachineService.WatchHealth:input_type -> coracle.machine.v1alpha1.WatchHealthRequest
+	24, // 66: coracle.machine.v1alpha1.MachineService.GetConfig:input_type -> coracle.machine.v1alpha1.GetConfigRequest
+	26, // 67: coracle.machine.v1alpha1.MachineService.ApplyConfig:input_type -> coracle.machine.v1alpha1.ApplyConfigRequest
+	27, // 68: coracle.machine.v1alpha1.MachineService.PatchConfig:input_type -> coracle.machine.v1alpha1.PatchConfigRequest
+	30, // 69: coracle.machine.v1alpha1.MachineService.ConfirmConfig:input_type -> coracle.machine.v1alpha1.ConfirmConfigRequest
+	32, // 70: coracle.machine.v1alpha1.MachineService.CancelConfig:input_type -> coracle.machine.v1alpha1.CancelConfigRequest
+	34, // 71: coracle.machine.v1alpha1.MachineService.ListServices:input_type -> coracle.machine.v1alpha1.ListServicesRequest
+	37, // 72: coracle.machine.v1alpha1.MachineService.RestartService:input_type -> coracle.machine.v1alpha1.RestartServiceRequest
+	39, // 73: coracle.machine.v1alpha1.MachineService.GetLogs:input_type -> coracle.machine.v1alpha1.GetLogsRequest
+	41, // 74: coracle.machine.v1alpha1.MachineService.GetEvents:input_type -> coracle.machine.v1alpha1.GetEventsRequest
+	44, // 75: coracle.machine.v1alpha1.MachineService.ListProcesses:input_type -> coracle.machine.v1alpha1.ListProcessesRequest
+	47, // 76: coracle.machine.v1alpha1.MachineService.GetMemory:input_type -> coracle.machine.v1alpha1.GetMemoryRequest
+	50, // 77: coracle.machine.v1alpha1.MachineService.ListMounts:input_type -> coracle.machine.v1alpha1.ListMountsRequest
+	53, // 78: coracle.machine.v1alpha1.MachineService.ListDisks:input_type -> coracle.machine.v1alpha1.ListDisksRequest
+	57, // 79: coracle.machine.v1alpha1.MachineService.GetNetwork:input_type -> coracle.machine.v1alpha1.GetNetworkRequest
+	61, // 80: coracle.machine.v1alpha1.MachineService.ListConnections:input_type -> coracle.machine.v1alpha1.ListConnectionsRequest
+	64, // 81: coracle.machine.v1alpha1.MachineService.GetTime:input_type -> coracle.machine.v1alpha1.GetTimeRequest
+	66, // 82: coracle.machine.v1alpha1.MachineService.GetKubeconfig:input_type -> coracle.machine.v1alpha1.GetKubeconfigRequest
+	68, // 83: coracle.machine.v1alpha1.MachineService.GetSupportBundle:input_type -> coracle.machine.v1alpha1.GetSupportBundleRequest
+	77, // 84: coracle.machine.v1alpha1.MachineService.UploadUpgrade:input_type -> coracle.machine.v1alpha1.UploadUpgradeRequest
+	80, // 85: coracle.machine.v1alpha1.MachineService.PullUpgrade:input_type -> coracle.machine.v1alpha1.PullUpgradeRequest
+	83, // 86: coracle.machine.v1alpha1.MachineService.GetUpgrade:input_type -> coracle.machine.v1alpha1.GetUpgradeRequest
+	87, // 87: coracle.machine.v1alpha1.MachineService.CancelUpgrade:input_type -> coracle.machine.v1alpha1.CancelUpgradeRequest
+	89, // 88: coracle.machine.v1alpha1.MachineService.Rollback:input_type -> coracle.machine.v1alpha1.RollbackRequest
+	70, // 89: coracle.machine.v1alpha1.MachineService.Reboot:input_type -> coracle.machine.v1alpha1.RebootRequest
+	72, // 90: coracle.machine.v1alpha1.MachineService.Shutdown:input_type -> coracle.machine.v1alpha1.ShutdownRequest
+	74, // 91: coracle.machine.v1alpha1.MachineService.Reset:input_type -> coracle.machine.v1alpha1.ResetRequest
+	2,  // 92: coracle.machine.v1alpha1.MachineService.GetVersion:output_type -> coracle.machine.v1alpha1.GetVersionResponse
+	4,  // 93: coracle.machine.v1alpha1.MachineService.GetStatus:output_type -> coracle.machine.v1alpha1.GetStatusResponse
+	6,  // 94: coracle.machine.v1alpha1.MachineService.WatchStatus:output_type -> coracle.machine.v1alpha1.WatchStatusResponse
+	22, // 95: coracle.machine.v1alpha1.MachineService.WatchHealth:output_type -> coracle.machine.v1alpha1.WatchHealthResponse
+	25, // 96: coracle.machine.v1alpha1.MachineService.GetConfig:output_type -> coracle.machine.v1alpha1.GetConfigResponse
+	28, // 97: coracle.machine.v1alpha1.MachineService.ApplyConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
+	28, // 98: coracle.machine.v1alpha1.MachineService.PatchConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
+	31, // 99: coracle.machine.v1alpha1.MachineService.ConfirmConfig:output_type -> coracle.machine.v1alpha1.ConfirmConfigResponse
+	33, // 100: coracle.machine.v1alpha1.MachineService.CancelConfig:output_type -> coracle.machine.v1alpha1.CancelConfigResponse
+	35, // 101: coracle.machine.v1alpha1.MachineService.ListServices:output_type -> coracle.machine.v1alpha1.ListServicesResponse
+	38, // 102: coracle.machine.v1alpha1.MachineService.RestartService:output_type -> coracle.machine.v1alpha1.RestartServiceResponse
+	40, // 103: coracle.machine.v1alpha1.MachineService.GetLogs:output_type -> coracle.machine.v1alpha1.GetLogsResponse
+	42, // 104: coracle.machine.v1alpha1.MachineService.GetEvents:output_type -> coracle.machine.v1alpha1.GetEventsResponse
+	45, // 105: coracle.machine.v1alpha1.MachineService.ListProcesses:output_type -> coracle.machine.v1alpha1.ListProcessesResponse
+	48, // 106: coracle.machine.v1alpha1.MachineService.GetMemory:output_type -> coracle.machine.v1alpha1.GetMemoryResponse
+	51, // 107: coracle.machine.v1alpha1.MachineService.ListMounts:output_type -> coracle.machine.v1alpha1.ListMountsResponse
+	54, // 108: coracle.machine.v1alpha1.MachineService.ListDisks:output_type -> coracle.machine.v1alpha1.ListDisksResponse
+	58, // 109: coracle.machine.v1alpha1.MachineService.GetNetwork:output_type -> coracle.machine.v1alpha1.GetNetworkResponse
+	62, // 110: coracle.machine.v1alpha1.MachineService.ListConnections:output_type -> coracle.machine.v1alpha1.ListConnectionsResponse
+	65, // 111: coracle.machine.v1alpha1.MachineService.GetTime:output_type -> coracle.machine.v1alpha1.GetTimeResponse
+	67, // 112: coracle.machine.v1alpha1.MachineService.GetKubeconfig:output_type -> coracle.machine.v1alpha1.GetKubeconfigResponse
+	69, // 113: coracle.machine.v1alpha1.MachineService.GetSupportBundle:output_type -> coracle.machine.v1alpha1.GetSupportBundleResponse
+	78, // 114: coracle.machine.v1alpha1.MachineService.UploadUpgrade:output_type -> coracle.machine.v1alpha1.UploadUpgradeResponse
+	81, // 115: coracle.machine.v1alpha1.MachineService.PullUpgrade:output_type -> coracle.machine.v1alpha1.PullUpgradeResponse
+	84, // 116: coracle.machine.v1alpha1.MachineService.GetUpgrade:output_type -> coracle.machine.v1alpha1.GetUpgradeResponse
+	88, // 117: coracle.machine.v1alpha1.MachineService.CancelUpgrade:output_type -> coracle.machine.v1alpha1.CancelUpgradeResponse
+	90, // 118: coracle.machine.v1alpha1.MachineService.Rollback:output_type -> coracle.machine.v1alpha1.RollbackResponse
+	71, // 119: coracle.machine.v1alpha1.MachineService.Reboot:output_type -> coracle.machine.v1alpha1.RebootResponse
+	73, // 120: coracle.machine.v1alpha1.MachineService.Shutdown:output_type -> coracle.machine.v1alpha1.ShutdownResponse
+	75, // 121: coracle.machine.v1alpha1.MachineService.Reset:output_type -> coracle.machine.v1alpha1.ResetResponse
+	92, // [92:122] is the sub-list for method output_type
+	62, // [62:92] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_coracle_machine_v1alpha1_machine_proto_init() }
@@ -6023,7 +6092,7 @@ func file_coracle_machine_v1alpha1_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coracle_machine_v1alpha1_machine_proto_rawDesc), len(file_coracle_machine_v1alpha1_machine_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   90,
+			NumMessages:   91,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -44,7 +44,14 @@ type Flannel struct {
 // Addons are what Coracle deploys in the cluster.
 type Addons struct {
 	CoreDNS CoreDNS `yaml:"coredns" applies:"kube"`
+	Devices Devices `yaml:"devices" applies:"kube"`
 	Fleet   Fleet   `yaml:"fleet" applies:"kube"`
+}
+
+// Devices lets pods use devices of the machines, such as serial ports, as resources that they ask for.
+type Devices struct {
+	// Offer them, on every machine that has some. Without it a pod that asks for one waits, and the ones that have one keep it.
+	Enabled bool `yaml:"enabled" default:"true" example:"false"`
 }
 
 // Fleet is the controller that upgrades the machines of the cluster, one after another, as Upgrade resources ask for it.

@@ -20,6 +20,7 @@ type Machine struct {
 	// Kernel modules to load, as far as the image has them. One that is taken from the list stays loaded until the next boot.
 	Modules  []string `yaml:"modules" example:"wireguard" applies:"now"`
 	Watchdog Watchdog `yaml:"watchdog" applies:"now"`
+	SafeMode SafeMode `yaml:"safeMode" applies:"now"`
 	Upgrade  Upgrade  `yaml:"upgrade" applies:"now"`
 	Logs     Logs     `yaml:"logs" applies:"now"`
 	// Labels of the Kubernetes node. A node may not give itself those of kubernetes.io, but node.kubernetes.io/….
@@ -78,6 +79,14 @@ type Watchdog struct {
 	// The hardware watchdog resets the machine after this long without a sign of life: 10s to 1h, or 0s for never. Hardware may
 	// have less.
 	Timeout Duration `yaml:"timeout" default:"60s" example:"2m"`
+}
+
+// SafeMode is the state of a machine that was reset again and again: its API answers, and Kubernetes is not started.
+type SafeMode struct {
+	// The machine stays in safe mode after so many boots in a row that never got healthy: 2 to 10, or 0 for never. Healthy is a boot
+	// once Kubernetes has been well for a minute. Boots that were ended in order, trials of another version, and boots with
+	// another config do not count.
+	After int `yaml:"after" default:"3" example:"5"`
 }
 
 // Logs is where the logs of Kubernetes go besides memory.

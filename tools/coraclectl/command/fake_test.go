@@ -82,6 +82,7 @@ func newFake(t *testing.T, name string) *fake {
 func fakeStatus(name string) *pb.Status {
 	return &pb.Status{
 		Name: name, MachineId: strings.Repeat("0a", 16), Role: "server", Version: "0.2.0", Kubernetes: "v1.37.2", Arch: "amd64", Slot: "a",
+		Board:   &pb.Board{Model: "QEMU Standard PC (Q35 + ICH9, 2009)"},
 		Config:  &pb.ConfigStatus{Source: "DATA", Digest: "abc"},
 		Started: timestamppb.New(time.Now().Add(-3*time.Hour - 10*time.Second)), Addresses: []*pb.Address{{Interface: "eth0", Prefix: "192.0.2.7/24"}},
 		ApiPort: 50000, Fingerprint: "SHA256:Yw3NKWbEM2aRElRIu7JbT/QSpJxzLbLIq8G4WBvXEN0",

@@ -70,6 +70,7 @@ func statusSections(s *machinepb.Status, now time.Time) []section {
 	add("version", "%s", s.Version)
 	add("kubernetes version", "%s", s.Kubernetes)
 	add("architecture", "%s", s.Arch)
+	add("board", "%s", s.GetBoard().GetModel())
 	add("slot", "%s", s.Slot)
 	c := s.GetConfig()
 	add("config", "%s", first(c.GetSource(), "none"))

@@ -131,7 +131,7 @@ func (p *puller) pull(l *lab, api *client.Client, n int, kept func(*client.Clien
 		l.Logf("pull %d: %v", len(p.table), pulled)
 		kept(api)
 	}
-	l.milestone("node-ready", readyWithin)
+	l.nodeReady(api)
 	l.settled(api)
 	kept(p.upgrade(l, api))
 }
@@ -256,7 +256,7 @@ func (p *puller) boots(l *lab, ctx context.Context) string {
 func (l *lab) recordsKept(api *client.Client) func(*client.Client) {
 	l.Helper()
 	count := func(api *client.Client) (all, whole int) {
-		l.milestone("node-ready", readyWithin)
+		l.nodeReady(api)
 		l.eventually("the records", func() error {
 			k := l.status(api).Kube
 			all, whole = int(k.GetPodsTotal()), int(k.GetPodsRunning())
