@@ -38,10 +38,17 @@ func (d *daemon) keepBootFiles() {
 // putBootFiles does that, unless the version is on trial.
 func (d *daemon) putBootFiles() {
 	confirmed, err := d.updater.Confirmed()
-	var r bootfiles.Result
+	kind := index.UEFI
 	if confirmed {
+		var mbr bool
+		if mbr, err = storage.HasMBR(d.boot); mbr {
+			kind = index.RaspberryPi
+		}
+	}
+	var r bootfiles.Result
+	if confirmed && err == nil {
 		k := bootfiles.Keeper{
-			Index: index.IndexPath, Root: os.DirFS(index.Dir),
+			Index: kind.IndexPath(), Root: os.DirFS(kind.Dir()),
 			Mount: func(readwrite bool, do func(string) error) error { return storage.WithBoot(d.boot, readwrite, do) },
 		}
 		if d.dataReady {

@@ -31,7 +31,7 @@ func place(p string) int {
 	})
 }
 
-// Describe makes the index of a folder that will be [Dir].
+// Describe makes the index of a folder that will be a [Disk.Dir].
 func Describe(dir fs.FS) (Index, error) {
 	var x Index
 	err := fs.WalkDir(dir, ".", func(p string, e fs.DirEntry, err error) error {

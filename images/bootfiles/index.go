@@ -13,11 +13,22 @@ import (
 	"strings"
 )
 
-// Where they are in the root of a running machine.
+// dir is where they are in the root of a running machine.
+const dir = "/usr/share/coracle/boot"
+
+// Disk is a kind of disk, by what starts from it: the same root is on all of them, other files are on BOOT.
+type Disk string
+
 const (
-	Dir       = "/usr/share/coracle/boot" // under the same paths as on BOOT
-	IndexPath = "/usr/share/coracle/boot.json"
+	UEFI        Disk = "uefi"         // has a GPT
+	RaspberryPi Disk = "raspberry-pi" // has an MBR
 )
+
+// Dir is the folder with the files, under the same paths as on BOOT.
+func (d Disk) Dir() string { return dir + "/" + string(d) }
+
+// IndexPath is where their index is.
+func (d Disk) IndexPath() string { return d.Dir() + ".json" }
 
 const (
 	// MaxIndex is the most bytes that an index may have.
@@ -27,7 +38,7 @@ const (
 	MaxSize = 30 << 20
 )
 
-// Index is the content of [IndexPath].
+// Index is the content of [Disk.IndexPath].
 type Index struct {
 	Files []File `json:"files"` // in the order in which they are written: each after those that it refers to
 }

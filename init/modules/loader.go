@@ -73,7 +73,8 @@ func (l *Loader) load(names []string) (unknown []string, err error) {
 		return nil, err
 	}
 	steps, unknown, err := plan(ix, names, func(aliases []string) (map[string][]string, error) {
-		return findAliases(l.files, aliases)
+		found, err := findAliases(l.files, aliases)
+		return without(bootBlacklist(), found), err
 	})
 	if err != nil {
 		return nil, err

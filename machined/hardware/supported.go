@@ -26,10 +26,14 @@ func ReadSupported(path string) ([]string, error) {
 }
 
 // Supported is whether an image that has been made for these boards has been made for b. A machine without a device tree finds
-// out by itself what it is made of, and any image will do.
+// out by itself what it is made of, and any image will do; and so it does on boards of others than the makers of those: they start from
+// UEFI, which the image is for too.
 func Supported(b Board, compatible []string) bool {
 	if len(compatible) == 0 || len(b.Compatible) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(b.Compatible, func(name string) bool { return slices.Contains(compatible, name) })
+	vendor, _, _ := strings.Cut(b.Compatible[0], ",")
+	ofVendor := func(name string) bool { return strings.HasPrefix(name, vendor+",") }
+	return !slices.ContainsFunc(compatible, ofVendor) ||
+		slices.ContainsFunc(b.Compatible, func(name string) bool { return slices.Contains(compatible, name) })
 }

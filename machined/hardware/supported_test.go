@@ -14,10 +14,11 @@ func TestSupported(t *testing.T) {
 		want  bool
 	}{
 		"the board":          {pi, "raspberrypi,3-model-b\nraspberrypi,4-model-b\n", true},
-		"its like":           {pi, "brcm,bcm2711\n", true},
+		"its like":           {pi, "raspberrypi,400\nbrcm,bcm2711\n", true},
 		"another":            {pi, "raspberrypi,3-model-b\n", false},
 		"a part of the name": {pi, "raspberrypi,4-model-b-plus\nraspberrypi,4\n", false},
 		"no device tree":     {Board{Model: "QEMU Standard PC"}, "raspberrypi,3-model-b\n", true},
+		"another maker's":    {Board{"linux,dummy-virt", []string{"linux,dummy-virt"}}, "raspberrypi,3-model-b\n", true},
 		"an empty list":      {pi, "\n", true},
 		"from Windows":       {pi, "raspberrypi,4-model-b\r\n", true},
 	} {

@@ -161,3 +161,20 @@ func SlotDevice(boot handover.Boot, slot string) (string, error) {
 	}
 	return device, nil
 }
+
+// HasMBR is whether the disk that was booted from has an MBR, as a Raspberry Pi's has, and not a GPT.
+func HasMBR(boot handover.Boot) (bool, error) {
+	if boot.Disk == "" {
+		return false, ErrNoDisk
+	}
+	d, err := openDisk(boot.Disk)
+	if err != nil {
+		return false, err
+	}
+	defer d.Close()
+	table, _, err := partitions.Read(d, d.size, d.sector)
+	if err != nil {
+		return false, err
+	}
+	return !table.Named(), nil
+}

@@ -22,7 +22,7 @@ func (b *builder) layRoot(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, part := range []func(context.Context) error{
-		b.layPrograms, b.layContainers, b.layPackages, b.layModules, b.layFirmware, b.layFiles, b.layRelease, b.layTrust, b.layRecords,
+		b.layPrograms, b.layContainers, b.layPackages, b.layModules, b.layFirmware, b.layFiles, b.layBootFiles, b.layBoards, b.layRelease, b.layTrust, b.layRecords,
 		b.layOverlay,
 	} {
 		if err := part(ctx); err != nil {

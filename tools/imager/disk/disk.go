@@ -138,6 +138,16 @@ func writeTable(f *os.File, l loaders, t Table, at layout, identity string) erro
 	return err
 }
 
+// UEFI is GRUB for UEFI, as it is on BOOT.
+func UEFI(ctx context.Context, tools Tools, goarch, scratch string) (fat.File, error) {
+	l, ok := byArchitecture[goarch]
+	if !ok {
+		return fat.File{}, fmt.Errorf("no boot loader for architecture %q", goarch)
+	}
+	image, err := l.uefi.image(ctx, tools, scratch)
+	return fat.File{Path: l.file, Data: image}, err
+}
+
 // bootPartition makes the file system of BOOT, with GRUB for UEFI.
 func bootPartition(ctx context.Context, tools Tools, l loaders, scratch, name string, identity []byte, s Spec) error {
 	efi, err := l.uefi.image(ctx, tools, scratch)
