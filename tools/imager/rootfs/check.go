@@ -15,10 +15,13 @@ import (
 var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "arm": elf.EM_ARM}
 
 // Check finds programs and libraries that cannot run on the machine: of another architecture, or without the loader or a
-// library that they link to. The error names all of them.
+// library that they link to. The error names all of them. What is below /usr/share is data, firmware of boards among it.
 func (t *Tree) Check(arch, triplet string) error {
 	var problems []error
 	err := filepath.WalkDir(t.Dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && name == t.Host("/usr/share") {
+			return fs.SkipDir
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}

@@ -120,8 +120,14 @@ func TestCheckFindsWhatCannotRun(t *testing.T) {
 	if err := tree.Copy("/usr/bin/self", self, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := tree.Copy("/usr/share/coracle/boot/start.elf", self, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for arch := range machines {
 		err := tree.Check(arch, "x-linux-gnu")
+		if err != nil && strings.Contains(err.Error(), "start.elf") {
+			t.Errorf("data is taken for a program: %v", err)
+		}
 		if arch == hostArch && err != nil {
 			t.Errorf("a static program of this host is refused: %v", err)
 		}
