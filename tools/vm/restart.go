@@ -11,7 +11,7 @@ import (
 	"github.com/coracle-os/coracle/tools/vm/machine"
 )
 
-// maxRestarts is how often a machine that QEMU broke is switched on again.
+// maxRestarts is how often a machine that QEMU broke is switched on again. A fourth boot might be in safe mode.
 const maxRestarts = 2
 
 // bootReady switches the device on and waits until its node is Ready. When QEMU breaks the machine before, it begins again on
