@@ -15,16 +15,15 @@ const ConfigName = "machine.yaml"
 
 // openBoot opens the file system of the BOOT partition.
 func openBoot(path string, mode diskfs.OpenModeOption) (filesystem.FileSystem, func() error, error) {
+	p, err := Partition(path, Boot)
+	if err != nil {
+		return nil, nil, err
+	}
 	d, err := diskfs.Open(path, diskfs.WithOpenMode(mode))
 	if err != nil {
 		return nil, nil, fmt.Errorf("open disk %s: %w", path, err)
 	}
-	p, err := partition(d, Boot)
-	if err != nil {
-		d.Close()
-		return nil, nil, fmt.Errorf("disk %s: %w", path, err)
-	}
-	fs, err := fat32.Read(d.Backend, p.GetSize(), p.GetStart(), 0)
+	fs, err := fat32.Read(d.Backend, p.Size, p.Start, 0)
 	if err != nil {
 		d.Close()
 		return nil, nil, fmt.Errorf("disk %s: partition %s is not FAT32: %w", path, Boot, err)

@@ -2,13 +2,14 @@ package disk
 
 import (
 	"fmt"
+	"os"
 
-	"github.com/diskfs/go-diskfs"
-	"github.com/diskfs/go-diskfs/disk"
-	"github.com/diskfs/go-diskfs/partition/gpt"
+	"github.com/coracle-os/coracle/machined/storage/partitions"
 )
 
-// GPT names of Coracle's partitions (docs/architecture.md).
+const sectorSize = 512 // bytes
+
+// Names of Coracle's partitions (docs/architecture.md).
 const (
 	Boot  = "coracle-boot"
 	SlotA = "coracle-a"
@@ -21,33 +22,25 @@ type Range struct {
 	Start, Size int64
 }
 
-// Partition finds a partition of the disk at path by its GPT name.
+// Partition finds a partition of the disk at path by its name; on a disk with an MBR, number and type stand for it.
 func Partition(path, name string) (Range, error) {
-	d, err := diskfs.Open(path, diskfs.WithOpenMode(diskfs.ReadOnly))
+	f, err := os.Open(path)
+	if err != nil {
+		return Range{}, fmt.Errorf("open disk: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return Range{}, fmt.Errorf("open disk %s: %w", path, err)
 	}
-	defer d.Close()
-	p, err := partition(d, name)
+	table, _, err := partitions.Read(f, info.Size(), sectorSize)
 	if err != nil {
 		return Range{}, fmt.Errorf("disk %s: %w", path, err)
 	}
-	return Range{Start: p.GetStart(), Size: p.GetSize()}, nil
-}
-
-func partition(d *disk.Disk, name string) (*gpt.Partition, error) {
-	table, err := d.GetPartitionTable()
-	if err != nil {
-		return nil, fmt.Errorf("read partition table: %w", err)
+	number := table.Find(name)
+	if number == 0 {
+		return Range{}, fmt.Errorf("disk %s: has no partition named %s", path, name)
 	}
-	g, ok := table.(*gpt.Table)
-	if !ok {
-		return nil, fmt.Errorf("has a partition table of type %s, not GPT", table.Type())
-	}
-	for _, p := range g.Partitions {
-		if p.Name == name && p.Type != gpt.Unused {
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("has no partition named %s", name)
+	p := table.Partition(number)
+	return Range{Start: int64(p.First) * sectorSize, Size: int64(p.Sectors()) * sectorSize}, nil
 }
