@@ -29,8 +29,8 @@ BUILD_FLAGS := $(if $(VERSION),--version $(VERSION)) $(if $(RELEASE),--release) 
 ##@ Use
 
 .PHONY: run
-run: image ## Build the image, boot it in QEMU until its node is Ready, stay until Ctrl-C (DETACH=1: return when Ready)
-	$(VM) run --arch $(ARCH) --image $(IMAGE) --dir $(OUT)/run --memory $(MEMORY) --cpus $(CPUS) --firmware $(FIRMWARE) --disk-size $(DISK) $(if $(DETACH),--detach)
+run: image ## Build the image, boot it in QEMU until its node is Ready, stay until Ctrl-C (DETACH=1: return when Ready; ARCH=arm64 BOARD=raspi3b: on a Pi)
+	$(VM) run --arch $(ARCH) $(if $(BOARD),--board $(BOARD),--image $(IMAGE)) --dir $(OUT)/run --memory $(MEMORY) --cpus $(CPUS) --firmware $(FIRMWARE) --disk-size $(DISK) $(if $(DETACH),--detach)
 
 .PHONY: stop
 stop: ## End the machine that `make run DETACH=1` left running
@@ -66,6 +66,7 @@ test-all-artifacts: test-artifacts
 	for program in init machined kube; do go build -ldflags '-s -w' -o $(OUT)/test/faulty/usr/bin/$$program ./tools/vm/boottest/faulty || exit 1; done
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.2.1 --overlay $(OUT)/test/faulty
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.3.0
+	$(IMAGER) slot images/arm64.yml --out $(OUT) --version 0.2.0
 	$(MAKE) test-light
 
 # The images and the artifacts of the tests that take the light image.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,8 @@ func parseRun(args []string) (runOptions, error) {
 	var o runOptions
 	flags, dir := newFlags("run")
 	flags.StringVar(&o.spec.Arch, "arch", "amd64", "architecture of the machine: amd64 or arm64")
-	flags.StringVar(&o.image, "image", "", "disk image to boot (default _out/coracle-ARCH.img)")
+	flags.StringVar(&o.spec.Board, "board", "", "emulate a board instead of a virtual machine: raspi3b, with --arch arm64")
+	flags.StringVar(&o.image, "image", "", "disk image to boot (default _out/coracle-ARCH.img, or coracle-rpi-ARCH.img)")
 	flags.IntVar(&o.spec.Memory, "memory", 2048, "memory in MiB")
 	flags.IntVar(&o.spec.CPUs, "cpus", 2, "number of CPUs")
 	firmware := flags.String("firmware", string(machine.UEFI), "uefi or, on amd64, bios")
@@ -57,9 +59,12 @@ func parseRun(args []string) (runOptions, error) {
 		return o, err
 	}
 	o.dir, o.spec.Firmware, o.spec.Network = *dir, machine.Firmware(*firmware), machine.Network(*network)
-	if o.image == "" {
-		o.image = "_out/coracle-" + o.spec.Arch + ".img"
+	image := "_out/coracle-" + o.spec.Arch + ".img"
+	if o.spec.Board == machine.RaspberryPi3B {
+		image = "_out/coracle-rpi-" + o.spec.Arch + ".img"
+		o.spec.Memory, o.spec.CPUs, o.spec.Firmware = machine.RaspberryPi3BMemory, machine.RaspberryPi3BCPUs, machine.UBoot
 	}
+	o.image = cmp.Or(o.image, image)
 	if o.diskSize == 0 {
 		o.diskSize = 8 << 30
 	}
@@ -124,6 +129,11 @@ func prepare(o runOptions) (*device.Device, error) {
 	if o.config != "" {
 		if config, err = os.ReadFile(o.config); err != nil {
 			return nil, fmt.Errorf("read machine config: %w", err)
+		}
+	}
+	if o.spec.Board == machine.RaspberryPi3B {
+		if err := dev.SetArguments(machine.RaspberryPiArguments); err != nil {
+			return nil, err
 		}
 	}
 	return dev, dev.Configure(config)

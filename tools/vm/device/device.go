@@ -67,6 +67,11 @@ func (d *Device) Configure(config []byte) error {
 	return disk.WriteBootFile(d.Disk(), disk.ConfigName, config)
 }
 
+// SetArguments has the boot loader add kernel arguments.
+func (d *Device) SetArguments(arguments string) error {
+	return disk.WriteBootFile(d.Disk(), "coracle/custom.cfg", fmt.Appendf(nil, "set arguments=\"%s\"\n", arguments))
+}
+
 // ServerConfig is the config of a single server that the device's key administers and whose logs the host can read. more is
 // YAML for the section machine, indented by two spaces; it may be empty.
 func (d *Device) ServerConfig(more string) []byte {

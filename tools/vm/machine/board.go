@@ -3,13 +3,17 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/coracle-os/coracle/arch"
+	"github.com/coracle-os/coracle/tools/vm/disk"
 )
 
 // board is the machine that QEMU emulates for an architecture.
 type board struct {
+	name      string // empty: a virtual machine
 	arch      string // arch.Architecture's name
 	qemu      string // QEMU's program
 	pkg       string // Debian package with it
@@ -20,6 +24,13 @@ type board struct {
 	uefi      []uefiFiles // where distributions put UEFI
 	uefiPkg   string      // Debian package with it
 	races     bool        // see [Machine.EmulatorFault]
+	fixed     *fixed      // what nobody can choose
+}
+
+// fixed is the hardware of a board that is sold so.
+type fixed struct {
+	memory, cpus int
+	kernel, dtb  string // files on BOOT that its firmware would start, and hand on: QEMU does
 }
 
 // uefiFiles are UEFI's code and the template of its variables. The two must fit together.
@@ -50,18 +61,36 @@ var boards = []board{
 		},
 		uefiPkg: "qemu-efi-aarch64",
 	},
+	{
+		name: RaspberryPi3B, arch: "arm64", qemu: "qemu-system-aarch64", pkg: "qemu-system-arm", machine: RaspberryPi3B, cpu: "cortex-a53",
+		firmwares: []Firmware{UBoot},
+		fixed:     &fixed{memory: RaspberryPi3BMemory, cpus: RaspberryPi3BCPUs, kernel: "u-boot.bin", dtb: "bcm2837-rpi-3-b.dtb"},
+	},
 }
 
-// boardOf is the machine for an architecture; that of an empty name is amd64's.
-func boardOf(name string) (board, error) {
-	if name == "" {
-		name = "amd64"
+// RaspberryPi3B is the board that QEMU calls so. It begins with U-Boot; QEMU has not its firmware before.
+const (
+	RaspberryPi3B       = "raspi3b"
+	RaspberryPi3BMemory = 1024 // MiB
+	RaspberryPi3BCPUs   = 4
+)
+
+// RaspberryPiArguments are kernel arguments for a Raspberry Pi in QEMU, which resets it as soon as its watchdog is armed.
+const RaspberryPiArguments = "modprobe.blacklist=bcm2835_wdt"
+
+// boardOf is a board, or with an empty name the virtual machine for an architecture; that of an empty one is amd64's.
+func boardOf(name, arch string) (board, error) {
+	if arch == "" {
+		arch = "amd64"
 	}
-	i := slices.IndexFunc(boards, func(b board) bool { return b.arch == name })
-	if i < 0 {
-		return board{}, fmt.Errorf("machine: no virtual machine for architecture %q", name)
+	i := slices.IndexFunc(boards, func(b board) bool { return b.arch == arch && b.name == name })
+	switch {
+	case i >= 0:
+		return boards[i], nil
+	case name != "":
+		return board{}, fmt.Errorf("machine: no board %q of architecture %q", name, arch)
 	}
-	return boards[i], nil
+	return board{}, fmt.Errorf("machine: no virtual machine for architecture %q", arch)
 }
 
 // native is whether the host's processor could run the board's programs.
@@ -81,4 +110,18 @@ func (b board) findUEFI() (uefiFiles, error) {
 		return uefiFiles{}, fmt.Errorf("UEFI firmware is not installed: install the package %s, or boot with %s", b.uefiPkg, b.firmwares[1])
 	}
 	return uefiFiles{}, errors.New("UEFI firmware is not installed: install the package " + b.uefiPkg)
+}
+
+// extract takes what the board's firmware would start from the card, as QEMU does it in the firmware's place.
+func (f fixed) extract(dir, card string) error {
+	for _, name := range []string{f.kernel, f.dtb} {
+		content, err := disk.ReadBootFile(card, name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -77,7 +77,7 @@ func Start(ctx context.Context, spec Spec) (*Machine, error) {
 
 // prepare makes the machine's folder ready and finds what QEMU needs on the host.
 func prepare(spec *Spec) (host, error) {
-	b, err := boardOf(spec.Arch)
+	b, err := boardOf(spec.Board, spec.Arch)
 	if err != nil {
 		return host{}, err
 	}
@@ -108,6 +108,11 @@ func prepare(spec *Spec) (host, error) {
 			return h, fmt.Errorf("keep the last boot's log: %w", err)
 		}
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			return h, err
+		}
+	}
+	if b.fixed != nil {
+		if err := b.fixed.extract(spec.Dir, spec.Disks[0].Path); err != nil {
 			return h, err
 		}
 	}

@@ -32,6 +32,10 @@ func TestArguments(t *testing.T) {
 		{"TCG", func(*Spec) {}, host{}, []string{"-accel tcg,thread=multi,tb-size=1024 -cpu max", "-m 512", "-smp 1", "-no-reboot", "-nic none", "-rtc base=utc"}, []string{"pflash", "kvm"}},
 		{"ARM", func(s *Spec) { s.Arch, s.Firmware = "arm64", UEFI }, host{firmwareCode: "/fw/code"},
 			[]string{"-machine virt", "-cpu cortex-a72", "virtio-rng-pci", "readonly=on,file=/fw/code"}, []string{"q35", "vga"}},
+		{"Raspberry Pi", func(s *Spec) {
+			s.Arch, s.Board, s.Firmware, s.Memory, s.CPUs, s.Network = "arm64", RaspberryPi3B, UBoot, 1024, 4, NAT
+			s.Disks = []Disk{{Path: "/card"}}
+		}, host{}, []string{"-machine raspi3b", "-kernel u-boot.bin", "-serial null -serial chardev:console", "if=sd,", "-device usb-net,netdev=net"}, []string{"pci", "virtio"}},
 		{"KVM", func(*Spec) {}, host{kvm: true}, []string{"-accel kvm -cpu host"}, []string{"tcg"}},
 		{"UEFI", func(s *Spec) { s.Firmware = UEFI }, host{firmwareCode: "/fw/code"}, []string{"readonly=on,file=/fw/code", "unit=1,format=raw,file=uefi-vars.fd"}, nil},
 		{"kernel", func(s *Spec) { s.Kernel = &Kernel{Image: "k", Initrd: "i", Arguments: "a b"} }, host{}, []string{"-kernel k -initrd i -append a b"}, []string{"pflash"}},
@@ -41,7 +45,7 @@ func TestArguments(t *testing.T) {
 			[]string{"hostfwd=tcp:127.0.0.1:1111-:6443,hostfwd=tcp:127.0.0.1:2222-:50000"}, nil},
 		{"no DHCP", func(s *Spec) { s.Network = Silent }, host{}, []string{"hubport", "virtio-net-pci"}, []string{"user"}},
 		{"further interfaces", func(s *Spec) { s.Network, s.Links = NAT, 2 }, host{},
-			[]string{"netdev=net,romfile= -netdev hubport,hubid=1,id=link0 -device virtio-net-pci,netdev=link0,romfile=,mac=52:54:00:c0:ac:00",
+			[]string{"romfile=,netdev=net -netdev hubport,hubid=1,id=link0 -device virtio-net-pci,netdev=link0,romfile=,mac=52:54:00:c0:ac:00",
 				"netdev=link1,romfile=,mac=52:54:00:c0:ac:01"}, []string{"link2", "hubid=0"}},
 		{"no further interface", func(s *Spec) { s.Network = NAT }, host{}, nil, []string{"hubport"}},
 		{"1970", func(s *Spec) { s.Clock = time.Unix(60, 0) }, host{}, []string{"-rtc base=1970-01-01T00:01:00"}, nil},
@@ -55,7 +59,7 @@ func TestArguments(t *testing.T) {
 			if err := spec.check(); err != nil {
 				t.Fatal(err)
 			}
-			b, err := boardOf(spec.Arch)
+			b, err := boardOf(spec.Board, spec.Arch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,6 +90,8 @@ func TestCheck(t *testing.T) {
 		{"memory", func(s *Spec) { s.Memory = 8 }, "8 MiB"},
 		{"CPUs", func(s *Spec) { s.CPUs = 0 }, "0 CPUs"},
 		{"architecture", func(s *Spec) { s.Arch = "riscv64" }, `"riscv64"`},
+		{"another board", func(s *Spec) { s.Board = "raspi9" }, `"raspi9"`},
+		{"memory of a board", func(s *Spec) { s.Arch, s.Board, s.Firmware, s.CPUs = "arm64", RaspberryPi3B, UBoot, 4 }, "has 1024 MiB"},
 		{"firmware of another architecture", func(s *Spec) { s.Arch, s.Firmware = "arm64", BIOS }, `"bios"`},
 		{"firmware", func(s *Spec) { s.Firmware = "efi" }, `"efi"`},
 		{"network", func(s *Spec) { s.Network = "user" }, `"user"`},

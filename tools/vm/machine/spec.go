@@ -35,6 +35,8 @@ type Firmware string
 const (
 	UEFI Firmware = "uefi"
 	BIOS Firmware = "bios"
+	// UBoot is that of a board, from the disk's BOOT partition.
+	UBoot Firmware = "u-boot"
 )
 
 // Network is what the machine's first network interface is connected to.
@@ -68,6 +70,7 @@ type Kernel struct {
 type Spec struct {
 	Dir      string    // the machine's folder
 	Arch     string    // amd64, which is what nothing means, or arm64
+	Board    string    // such as RaspberryPi3B; empty: a virtual machine
 	Memory   int       // MiB
 	CPUs     int       //
 	Disks    []Disk    // the first is booted
@@ -84,7 +87,7 @@ type Spec struct {
 
 // check finds what cannot work before QEMU does, whose words would be less clear.
 func (s Spec) check() error {
-	b, err := boardOf(s.Arch)
+	b, err := boardOf(s.Board, s.Arch)
 	switch {
 	case err != nil:
 		return err
@@ -96,6 +99,10 @@ func (s Spec) check() error {
 		return fmt.Errorf("machine: %d CPUs, at least 1 is needed", s.CPUs)
 	case s.Kernel == nil && !slices.Contains(b.firmwares, s.Firmware):
 		return fmt.Errorf("machine: firmware %q, want one of %q", s.Firmware, b.firmwares)
+	case b.fixed != nil && (s.Memory != b.fixed.memory || s.CPUs != b.fixed.cpus):
+		return fmt.Errorf("machine: %d MiB and %d CPUs, but a %s has %d MiB and %d CPUs", s.Memory, s.CPUs, b.name, b.fixed.memory, b.fixed.cpus)
+	case b.fixed != nil && (len(s.Disks) != 1 || s.Links > 0 || s.Watchdog || s.Kernel != nil):
+		return fmt.Errorf("machine: a %s has one disk, its card, and nothing else that can be chosen", b.name)
 	case !slices.Contains([]Network{NAT, Silent, None}, s.Network):
 		return fmt.Errorf("machine: network %q, want %s, %s or %s", s.Network, NAT, Silent, None)
 	case s.Links < 0 || s.Links > maxLinks:
@@ -123,19 +130,14 @@ func (s Spec) arguments(h host) []string {
 		"-nodefaults", "-display", "none",
 		"-pidfile", pidName,
 		"-qmp", "unix:" + qmpName + ",server=on,wait=off", "-qmp", "unix:" + attachName + ",server=on,wait=off",
-		"-chardev", "file,id=console,path=" + ConsoleName, "-serial", "chardev:console",
-		"-chardev", "file,id=services,path=" + ServicesName,
-		"-device", "virtio-serial-pci", "-device", "virtconsole,chardev=services",
+		"-chardev", "file,id=console,path=" + ConsoleName,
 	}
 	args = append(args, h.board.devices...)
 	args = append(args, h.board.accelerator(h.kvm)...)
-	args = append(args, s.bootArguments(h)...)
-	for i, d := range s.Disks {
-		args = append(args, diskArguments(i, d)...)
-	}
-	args = append(args, s.networkArguments(h)...)
-	for i := range s.Links {
-		args = append(args, linkArguments(i)...)
+	if h.board.fixed != nil {
+		args = append(args, s.fixedArguments(h)...)
+	} else {
+		args = append(args, s.virtualArguments(h)...)
 	}
 	if s.Clock.IsZero() {
 		args = append(args, "-rtc", "base=utc")
@@ -149,6 +151,35 @@ func (s Spec) arguments(h host) []string {
 		args = append(args, "-no-reboot")
 	}
 	return args
+}
+
+// virtualArguments are the devices of a virtual machine, on its PCI bus.
+func (s Spec) virtualArguments(h host) []string {
+	args := []string{
+		"-serial", "chardev:console",
+		"-chardev", "file,id=services,path=" + ServicesName,
+		"-device", "virtio-serial-pci", "-device", "virtconsole,chardev=services",
+	}
+	args = append(args, s.bootArguments(h)...)
+	for i, d := range s.Disks {
+		args = append(args, diskArguments(i, d)...)
+	}
+	args = append(args, s.networkArguments(h, "virtio-net-pci,romfile=,")...)
+	for i := range s.Links {
+		args = append(args, linkArguments(i)...)
+	}
+	return args
+}
+
+// fixedArguments are what a board is given besides what it has: its card, and a network card at USB. Its second serial line is the one
+// on the pins.
+func (s Spec) fixedArguments(h host) []string {
+	args := []string{
+		"-kernel", h.board.fixed.kernel, "-dtb", h.board.fixed.dtb,
+		"-serial", "null", "-serial", "chardev:console",
+		"-drive", "if=sd,format=raw,cache=writeback,file=" + escape(s.Disks[0].Path),
+	}
+	return append(args, s.networkArguments(h, "usb-net,")...)
 }
 
 func (b board) accelerator(kvm bool) []string {
@@ -183,9 +214,10 @@ func diskArguments(i int, d Disk) []string {
 	return []string{"-drive", drive, "-device", "virtio-blk-pci,drive=" + id + ",bootindex=" + strconv.Itoa(i+1)}
 }
 
-func (s Spec) networkArguments(h host) []string {
-	// Without its option ROM the card does not try to boot from the network.
-	const card = "virtio-net-pci,netdev=net,romfile="
+// networkArguments attach the network to a card: a device with its options, and a comma. Without its option ROM a card does not try
+// to boot from the network.
+func (s Spec) networkArguments(h host, card string) []string {
+	card += "netdev=net"
 	switch s.Network {
 	case Silent:
 		return []string{"-netdev", "hubport,id=net,hubid=0", "-device", card}
