@@ -5,6 +5,7 @@
 //	imager sign FILE.slot add a signature to an artifact
 //	imager validate FILE  check a definition
 //	imager repro FILE     build twice and compare every output
+//	imager oslist FILE    write os_list.json of what was built, for Raspberry Pi Imager
 //
 // It needs Go, git, apt and, for runc, a C compiler for the architecture; no root. See `imager COMMAND --help` for flags.
 package main
@@ -23,7 +24,7 @@ import (
 	"github.com/coracle-os/coracle/tools/imager/definition"
 )
 
-const usage = `usage: imager build|slot|sign|validate|repro FILE [flags]`
+const usage = `usage: imager build|slot|sign|validate|repro|oslist FILE [flags]`
 
 func main() {
 	syscall.Umask(0o022) // the modes of files that it makes get into the image
@@ -48,6 +49,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.key, "key", "", "file with the private key that signs artifacts (default CACHE/"+developmentKeyName+")")
 	flags.BoolVar(&o.release, "release", false, "for others: the development key of this clone is neither trusted nor used")
 	flags.BoolVar(&o.unsigned, "unsigned", false, "do not sign the artifact")
+	address := flags.String("url", "", "URL of the folder that people download images from, for oslist")
 	flags.StringVar(&o.overlay, "overlay", "", "folder with files that are laid over the root, for tests; what they replace is in /overlaid")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -74,6 +76,8 @@ func run(ctx context.Context, args []string) error {
 		return err
 	case "sign":
 		return sign(file, o.key)
+	case "oslist":
+		return osList(file, *out, *address)
 	case "repro":
 		return repro(ctx, file, *out, *cache, o)
 	}
