@@ -145,7 +145,7 @@ func TestZram(t *testing.T) {
 		t.Errorf("memTotal = %d, want 216 MiB", got)
 	}
 	for total, want := range map[uint64]uint64{
-		0: 0, 216 << 20: 108 << 20, 4095 + 2<<20: 1 << 20, 768 << 20: 0, 8 << 30: 0,
+		0: 0, 216 << 20: 108 << 20, 4095 + 2<<20: 1 << 20, 1 << 30: 512 << 20, 1800 << 20: 0, 8 << 30: 0,
 	} {
 		if got := zramSize(total, 4096); got != want {
 			t.Errorf("zramSize(%d) = %d, want %d", total, got, want)

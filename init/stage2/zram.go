@@ -12,8 +12,9 @@ import (
 	"github.com/coracle-os/coracle/init/modules"
 )
 
-// smallMemory is the size of RAM, in bytes, below which half as much is added as swap in compressed RAM.
-const smallMemory = 768 << 20
+// smallMemory is the size of RAM, in bytes, below which half as much is added as swap in compressed RAM. The kernel does not count
+// what it took before: of 2 GiB, more than this is left.
+const smallMemory = 1800 << 20
 
 // zramSettings are what is written to the device before it is used, in this order. lz4 is the fastest to decompress.
 func zramSettings(size uint64) []kernelSetting {

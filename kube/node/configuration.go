@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/kubernetes/cmd/kubelet/app/options"
 	"k8s.io/kubernetes/pkg/kubelet/apis/config"
+	"k8s.io/kubernetes/pkg/kubelet/types"
 	"k8s.io/kubernetes/pkg/util/taints"
 	"k8s.io/utils/ptr"
 
@@ -40,7 +41,9 @@ func (c Config) kubeletConfiguration() (*config.KubeletConfiguration, error) {
 	k.ContainerRuntimeEndpoint = "unix://" + c.ContainerdSocket
 	k.CgroupDriver = "cgroupfs" // there is no systemd
 	k.CgroupRoot = "/"
-	k.FailSwapOn = false // zram
+	// Swap is in compressed memory. Pods that ask for some memory and may have more share it, in proportion (upstream: none has any).
+	k.FailSwapOn = false
+	k.MemorySwap.SwapBehavior = string(types.LimitedSwap)
 	k.HairpinMode = config.HairpinVeth
 	k.MakeIPTablesUtilChains = false // there is no iptables
 	k.ClusterDNS = []string{s.ClusterDNS}
