@@ -66,7 +66,6 @@ test-all-artifacts: test-artifacts
 	for program in init machined kube; do go build -ldflags '-s -w' -o $(OUT)/test/faulty/usr/bin/$$program ./tools/vm/boottest/faulty || exit 1; done
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.2.1 --overlay $(OUT)/test/faulty
 	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) --version 0.3.0
-	$(IMAGER) slot images/arm64.yml --out $(OUT) --version 0.2.0
 	$(MAKE) test-light
 
 # The images and the artifacts of the tests that take the light image.

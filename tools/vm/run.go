@@ -62,6 +62,7 @@ func parseRun(args []string) (runOptions, error) {
 	image := "_out/coracle-" + o.spec.Arch + ".img"
 	if o.spec.Board == machine.RaspberryPi3B {
 		image = "_out/coracle-rpi-" + o.spec.Arch + ".img"
+		o.spec.Network = machine.None // the kernel does not get on with the USB of QEMU's
 		o.spec.Memory, o.spec.CPUs, o.spec.Firmware = machine.RaspberryPi3BMemory, machine.RaspberryPi3BCPUs, machine.UBoot
 	}
 	o.image = cmp.Or(o.image, image)

@@ -25,30 +25,23 @@ func TestARM64(t *testing.T) {
 	})
 }
 
-// TestRaspberryPi boots the image for SD cards on what QEMU has of a Raspberry Pi, from U-Boot on, and upgrades it.
+// TestRaspberryPi boots the image for SD cards on what QEMU has of a Raspberry Pi, from U-Boot on, to a Ready node, and again after the plug
+// was pulled. There is no network: the kernel does not get on with the USB of QEMU's.
 func TestRaspberryPi(t *testing.T) {
 	onlyInAll(t)
 	flashedLab(t, "arm64", filepath.Join(out(), "coracle-rpi-arm64.img"), diskSize, func(l *lab) {
-		l.configure(string(l.dev.ServerConfig(quickTrial)))
+		l.configure(string(l.dev.ServerConfig("")))
 		if err := l.dev.SetArguments(machine.RaspberryPiArguments); err != nil {
 			l.Fatal(err)
 		}
 		card := machine.Spec{
 			Arch: "arm64", Board: machine.RaspberryPi3B, Memory: machine.RaspberryPi3BMemory, CPUs: machine.RaspberryPi3BCPUs, Firmware: machine.UBoot,
-			Network: machine.NAT,
+			Network: machine.None,
 		}
 		l.bootReady(card)
-		api := l.api()
-		if s := l.status(api); s.Board.GetModel() != "Raspberry Pi 3 Model B" {
-			l.Errorf("the machine takes itself for a %v", s.Board)
-		}
-		identity := l.identity()
-		next := builtIn(l.T, out(), nextVersion, "arm64")
-		l.upgradeTo(api, next.path)
+		l.says(`machined: milestone config machine.yaml on the BOOT partition`)
+		l.machine.PullPlug()
 		l.bootReady(card)
-		l.confirmed(l.api(), next.version)
-		if after := l.identity(); after != identity {
-			l.Errorf("after the upgrade the identity is %+v, was %+v", after, identity)
-		}
+		l.says(`machined: milestone config DATA`)
 	})
 }

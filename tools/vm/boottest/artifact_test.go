@@ -36,12 +36,12 @@ type candidate struct{ path, version string }
 // built is an artifact that was built.
 func built(t testing.TB, version string) candidate {
 	t.Helper()
-	return builtIn(t, out(), version, "amd64")
+	return builtIn(t, out(), version)
 }
 
-func builtIn(t testing.TB, dir, version, arch string) candidate {
+func builtIn(t testing.TB, dir, version string) candidate {
 	t.Helper()
-	path := filepath.Join(dir, "coracle-"+version+"-"+arch+".slot")
+	path := filepath.Join(dir, "coracle-"+version+"-amd64.slot")
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("%v; `make test-artifacts` or `make test-all-artifacts` builds it", err)
 	}

@@ -62,7 +62,7 @@ func TestPulledWhileUpgrading(t *testing.T) {
 	onlyInAll(t)
 	lightLab(t, func(l *lab) {
 		spec := l.small()
-		p := &puller{spec: spec, versions: []candidate{builtIn(l.T, light(), nextVersion, l.arch), builtIn(l.T, light(), laterVersion, l.arch)}}
+		p := &puller{spec: spec, versions: []candidate{builtIn(l.T, light(), nextVersion), builtIn(l.T, light(), laterVersion)}}
 		l.boot(spec)
 		l.milestone("node-ready", readyWithin)
 		api := l.api()
