@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// cmdlinePath is where the kernel's arguments are.
-const cmdlinePath = "/proc/cmdline"
-
 // blacklist are the modules of the kernel argument modprobe.blacklist=NAME,NAME…, as modprobe(8) has it: devices do not get them,
 // who asks for one by its name does.
 func blacklist(cmdline string) []string {
@@ -20,7 +17,7 @@ func blacklist(cmdline string) []string {
 		}
 		for name := range strings.SplitSeq(list, ",") {
 			if name != "" {
-				names = append(names, strings.ReplaceAll(name, "-", "_"))
+				names = append(names, moduleName(name))
 			}
 		}
 	}
@@ -29,22 +26,15 @@ func blacklist(cmdline string) []string {
 
 // bootBlacklist is that of the running kernel.
 func bootBlacklist() []string {
-	b, err := os.ReadFile(cmdlinePath)
-	if err != nil {
-		return nil
-	}
+	b, _ := os.ReadFile("/proc/cmdline") // without it there is none
 	return blacklist(string(b))
 }
 
-// without leaves the modules out that are on the list.
-func without(list []string, found map[string][]string) map[string][]string {
-	if len(list) == 0 {
-		return found
-	}
+// resolve finds the modules that aliases stand for, without those on the blacklist.
+func (l *Loader) resolve(aliases []string) (map[string][]string, error) {
+	found, err := findAliases(l.files, aliases)
 	for alias, names := range found {
-		found[alias] = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-			return slices.Contains(list, strings.ReplaceAll(name, "-", "_"))
-		})
+		found[alias] = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(l.blacklist(), moduleName(name)) })
 	}
-	return found
+	return found, err
 }

@@ -2,6 +2,7 @@ package modules
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -18,10 +19,17 @@ func TestBlacklist(t *testing.T) {
 	}
 }
 
-func TestWithout(t *testing.T) {
-	found := map[string][]string{"platform:wdt": {"bcm2835-wdt", "softdog"}, "pci:1": {"nvme"}}
-	got := without([]string{"bcm2835_wdt"}, found)
-	if want := map[string][]string{"platform:wdt": {"softdog"}, "pci:1": {"nvme"}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+func TestBlacklistedAreOnlyLoadedByName(t *testing.T) {
+	var k kernel
+	l := k.loader(debian)
+	l.blacklist = func() []string { return blacklist("modprobe.blacklist=virtio-blk") }
+	if _, err := l.Plug("virtio:d00000002v00001AF4", "fs-erofs"); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(k.files, "virtio_blk") || !slices.Contains(k.files, "erofs") {
+		t.Errorf("for devices %q were loaded", k.files)
+	}
+	if err := l.Load("virtio_blk"); err != nil || !slices.Contains(k.files, "virtio_blk") {
+		t.Errorf("by its name: %q, %v", k.files, err)
 	}
 }

@@ -22,9 +22,10 @@ type Loader struct {
 	// chance. Nil: for none.
 	Async func(module string) bool
 
-	files  fs.FS
-	insert func(file string) error
-	live   func(module string) bool
+	files     fs.FS
+	insert    func(file string) error
+	live      func(module string) bool
+	blacklist func() []string // of the kernel's arguments
 
 	mu    sync.Mutex
 	tried map[string]bool // aliases of devices that were seen
@@ -41,7 +42,7 @@ func Dir() (string, error) {
 
 // Open returns a Loader for the modules in dir. Nothing is read before it is needed.
 func Open(dir string) *Loader {
-	l := &Loader{files: os.DirFS(dir), live: live, tried: make(map[string]bool)}
+	l := &Loader{files: os.DirFS(dir), live: live, blacklist: sync.OnceValue(bootBlacklist), tried: make(map[string]bool)}
 	l.insert = func(file string) error {
 		var parameters string
 		if l.Async != nil && l.Async(moduleName(file)) {
@@ -72,10 +73,7 @@ func (l *Loader) load(names []string) (unknown []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	steps, unknown, err := plan(ix, names, func(aliases []string) (map[string][]string, error) {
-		found, err := findAliases(l.files, aliases)
-		return without(bootBlacklist(), found), err
-	})
+	steps, unknown, err := plan(ix, names, l.resolve)
 	if err != nil {
 		return nil, err
 	}

@@ -28,8 +28,9 @@ func (k *kernel) loader(fsys fs.FS) *Loader {
 			k.files = append(k.files, moduleName(file))
 			return k.refuse[moduleName(file)]
 		},
-		live:  func(module string) bool { return module == "reed_solomon" },
-		tried: make(map[string]bool),
+		live:      func(module string) bool { return module == "reed_solomon" },
+		blacklist: func() []string { return nil },
+		tried:     make(map[string]bool),
 	}
 }
 
