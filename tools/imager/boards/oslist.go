@@ -16,8 +16,6 @@ type Release struct {
 	Version  string
 	Date     time.Time
 	URL      string // of Download
-	Icon     string // URL of an SVG or PNG of 40x40; may be empty
-	Website  string // URL; may be empty
 	Image    Blob   // as it is on the card
 	Download Blob   // compressed, in a format that Imager knows: xz, gzip, zip, or, since 1.7, zstd
 }
@@ -33,8 +31,7 @@ type Blob struct {
 type entry struct {
 	Name           string   `json:"name"`
 	Description    string   `json:"description"`
-	Icon           string   `json:"icon"`
-	Website        string   `json:"website,omitempty"`
+	Icon           string   `json:"icon"` // there is none, but Imager wants the field
 	URL            string   `json:"url"`
 	ReleaseDate    string   `json:"release_date"`
 	ExtractSize    int64    `json:"extract_size"`
@@ -72,10 +69,8 @@ func (r Release) entry() (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	for what, address := range map[string]string{"URL": r.URL, "icon": r.Icon, "website": r.Website} {
-		if err := checkURL(address, what != "URL"); err != nil {
-			return entry{}, fmt.Errorf("%s: %w", what, err)
-		}
+	if u, err := url.Parse(r.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return entry{}, fmt.Errorf("URL %q does not begin with https://HOST/", r.URL)
 	}
 	for what, b := range map[string]Blob{"image": r.Image, "download": r.Download} {
 		if sum, err := hex.DecodeString(b.SHA256); err != nil || len(sum) != 32 || b.Size <= 0 {
@@ -85,25 +80,11 @@ func (r Release) entry() (entry, error) {
 	return entry{
 		Name:        fmt.Sprintf("Coracle %s (%s)", r.Version, bits[r.Arch]),
 		Description: "Kubernetes on an immutable system that updates, and takes back, itself as a whole",
-		Icon:        r.Icon, Website: r.Website, URL: r.URL, ReleaseDate: r.Date.UTC().Format(time.DateOnly),
+		URL:         r.URL, ReleaseDate: r.Date.UTC().Format(time.DateOnly),
 		ExtractSize: r.Image.Size, ExtractSHA256: r.Image.SHA256,
 		DownloadSize: r.Download.Size, DownloadSHA256: r.Download.SHA256,
 		Devices: models.Devices(),
 		// Imager's own settings (user, Wi-Fi, SSH) are not for this system, whose settings are in machine.yaml.
 		InitFormat: "none",
 	}, nil
-}
-
-func checkURL(address string, optional bool) error {
-	if address == "" && optional {
-		return nil
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return err
-	}
-	if u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return fmt.Errorf("%q does not begin with https://HOST/", address)
-	}
-	return nil
 }

@@ -93,7 +93,7 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 	defer os.RemoveAll(scratch)
 
 	boot := filepath.Join(scratch, "boot.fat")
-	if err := bootPartition(ctx, tools, loaders, scratch, boot, identity, s); err != nil {
+	if err := bootPartition(ctx, tools, scratch, boot, identity, s); err != nil {
 		return err
 	}
 
@@ -127,15 +127,10 @@ func write(ctx context.Context, tools Tools, out string, s Spec) error {
 }
 
 func writeTable(f *os.File, l loaders, t Table, at layout, identity string) error {
-	if t == GPT {
-		return gptTable(l, at, identity).Write(f, int64(at.image))
+	if t == MBR {
+		return writeMBR(f, at, identity)
 	}
-	sector, err := mbr(at, identity)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(sector, 0)
-	return err
+	return gptTable(l, at, identity).Write(f, int64(at.image))
 }
 
 // UEFI is GRUB for UEFI, as it is on BOOT.
@@ -149,8 +144,8 @@ func UEFI(ctx context.Context, tools Tools, goarch, scratch string) (fat.File, e
 }
 
 // bootPartition makes the file system of BOOT, with GRUB for UEFI.
-func bootPartition(ctx context.Context, tools Tools, l loaders, scratch, name string, identity []byte, s Spec) error {
-	efi, err := l.uefi.image(ctx, tools, scratch)
+func bootPartition(ctx context.Context, tools Tools, scratch, name string, identity []byte, s Spec) error {
+	efi, err := UEFI(ctx, tools, s.Arch, scratch)
 	if err != nil {
 		return err
 	}
@@ -162,7 +157,7 @@ func bootPartition(ctx context.Context, tools Tools, l loaders, scratch, name st
 	return fat.Make(ctx, tools, name, fat.Spec{
 		Size: BootSize, Label: "CORACLEBOOT", ID: binary.LittleEndian.Uint32(id[:]), Time: s.Time,
 		Files: append([]fat.File{
-			{Path: l.file, Data: efi},
+			efi,
 			{Path: "coracle/grub.cfg", Data: grub.Boot},
 			{Path: "coracle/grubenv", Data: env},
 			{Path: "coracle/grubenv.copy", Data: env},

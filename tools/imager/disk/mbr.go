@@ -4,41 +4,41 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/diskfs/go-diskfs/backend"
+	"github.com/diskfs/go-diskfs/partition/mbr"
 )
 
-// Types of partitions in an MBR. machined/storage/partitions tells Coracle's by their number and type.
-const (
-	mbrFAT  = 0x0c // FAT32, sectors by number
-	mbrSlot = 0xda // no file system
-)
+// mbrSlot is the type of a slot's partition: no file system. machined/storage/partitions tells Coracle's by their number and type.
+const mbrSlot = mbr.Type(0xda)
 
-// Where things are in the first sector.
-const (
-	mbrSignature = 440 // of the disk, 32 bits; the kernel makes PARTUUIDs of it
-	mbrEntries   = 446
-	mbrEntrySize = 16
-	mbrActive    = 0x80
-)
+// signatureOffset is where a disk's signature is in its first sector, of which the kernel makes PARTUUIDs.
+const signatureOffset = 440
 
-// mbr is the first sector of an image: partitions 1, BOOT, and 2, slot A. The machine makes 3 and 4.
-func mbr(at layout, identity string) ([]byte, error) {
+// writeMBR writes the first sector of an image: partitions 1, BOOT, and 2, slot A. The machine makes 3 and 4.
+func writeMBR(f backend.WritableFile, at layout, identity string) error {
 	if at.image/sectorSize > math.MaxUint32 {
-		return nil, fmt.Errorf("an MBR holds no partitions beyond 2 TiB; slots of %d bytes are too large", at.slotSize)
+		return fmt.Errorf("an MBR holds no partitions beyond 2 TiB; slots of %d bytes are too large", at.slotSize)
 	}
-	sector := make([]byte, sectorSize)
+	part := func(kind mbr.Type, start, size uint64) *mbr.Partition {
+		return &mbr.Partition{
+			Type: kind, Start: uint32(start / sectorSize), Size: uint32(size / sectorSize),
+			// Beyond what cylinders, heads and sectors can say.
+			StartHead: 0xfe, StartSector: 0xff, StartCylinder: 0xff, EndHead: 0xfe, EndSector: 0xff, EndCylinder: 0xff,
+		}
+	}
+	boot := part(mbr.Fat32LBA, at.boot, BootSize)
+	boot.Bootable = true // U-Boot looks for EFI programs on active partitions, when there is one
+	table := mbr.Table{
+		LogicalSectorSize: sectorSize, PhysicalSectorSize: sectorSize,
+		Partitions: []*mbr.Partition{boot, part(mbrSlot, at.slot, at.slotSize)},
+	}
+	if err := table.Write(f, int64(at.image)); err != nil {
+		return err
+	}
 	h := nameHash(identity, "disk")
 	// Zero stands for a disk without signature.
-	binary.LittleEndian.PutUint32(sector[mbrSignature:], max(1, binary.LittleEndian.Uint32(h[:])))
-	entry := func(number int, flags, kind byte, start, size uint64) {
-		e := sector[mbrEntries+(number-1)*mbrEntrySize:]
-		// Cylinders, heads and sectors: beyond what they can say.
-		copy(e, []byte{flags, 0xfe, 0xff, 0xff, kind, 0xfe, 0xff, 0xff})
-		binary.LittleEndian.PutUint32(e[8:], uint32(start/sectorSize))
-		binary.LittleEndian.PutUint32(e[12:], uint32(size/sectorSize))
-	}
-	// U-Boot looks for EFI programs on active partitions, when there is one.
-	entry(1, mbrActive, mbrFAT, at.boot, BootSize)
-	entry(2, 0, mbrSlot, at.slot, at.slotSize)
-	sector[510], sector[511] = 0x55, 0xaa
-	return sector, nil
+	signature := binary.LittleEndian.AppendUint32(nil, max(1, binary.LittleEndian.Uint32(h[:])))
+	_, err := f.WriteAt(signature, signatureOffset)
+	return err
 }

@@ -3,6 +3,8 @@ package disk
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,10 +14,23 @@ import (
 // What is written here is what the machine reads.
 func TestMBRIsTheContract(t *testing.T) {
 	at := MBR.layout(200 * mib)
-	one, err := mbr(at, "one")
-	if err != nil {
-		t.Fatal(err)
+	sector := func(identity string) []byte {
+		t.Helper()
+		f, err := os.Create(filepath.Join(t.TempDir(), "disk.img"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := writeMBR(f, at, identity); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(f.Name())
+		if err != nil || len(b) != sectorSize {
+			t.Fatalf("%d bytes, %v", len(b), err)
+		}
+		return b
 	}
+	one := sector("one")
 	image := make([]byte, mib)
 	copy(image, one)
 	table, _, err := partitions.Read(bytes.NewReader(image), int64(at.image), sectorSize)
@@ -48,15 +63,14 @@ func TestMBRIsTheContract(t *testing.T) {
 	}
 
 	signature := func(sector []byte) uint32 { return binary.LittleEndian.Uint32(sector[440:]) }
-	again, _ := mbr(at, "one")
-	other, _ := mbr(at, "other")
+	again, other := sector("one"), sector("other")
 	if !bytes.Equal(one, again) {
 		t.Error("the MBR differs from build to build")
 	}
 	if signature(one) == 0 || signature(one) == signature(other) {
 		t.Errorf("signatures %08x, and of other content %08x", signature(one), signature(other))
 	}
-	if _, err := mbr(MBR.layout(2<<40), "one"); err == nil || !strings.Contains(err.Error(), "2 TiB") {
+	if err := writeMBR(nil, MBR.layout(2<<40), "one"); err == nil || !strings.Contains(err.Error(), "2 TiB") {
 		t.Errorf("a slot of 2 TiB: error %v", err)
 	}
 }
