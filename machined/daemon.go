@@ -95,7 +95,7 @@ func newDaemon(ctx context.Context, line *os.File) *daemon {
 	}
 	d.board = hardware.ReadBoard(os.DirFS("/"))
 	d.store = state.NewStore(state.Machine{
-		Version: d.release.Version, Kubernetes: d.release.Kubernetes, Arch: runtime.GOARCH, Board: state.Board(d.board), Slot: d.boot.Slot,
+		Version: d.release.Version, Kubernetes: d.release.Kubernetes, Arch: runtime.GOARCH, Board: d.board, Slot: d.boot.Slot,
 		API: state.API{Port: d.config.Machine.API.Port}, Kube: state.Kube{Phase: state.Off},
 	})
 	d.kubeStatus = services.NewControl(control.SocketPath)

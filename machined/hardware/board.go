@@ -6,13 +6,12 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/coracle-os/coracle/machined/state"
 )
 
 // Board is the kind of machine.
-type Board struct {
-	Model      string   // for a person, such as Raspberry Pi 4 Model B Rev 1.4; empty: not known
-	Compatible []string // what the device tree says it is compatible with, the most specific first; empty: it has no device tree
-}
+type Board = state.Board
 
 // Where the kernel shows what the firmware says of the machine, below the root. A PC has only the second; a machine with both, as
 // U-Boot makes them, says more in the first.

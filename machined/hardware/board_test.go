@@ -25,16 +25,16 @@ func TestReadBoard(t *testing.T) {
 	}{
 		"Raspberry Pi": {
 			map[string]string{dt + "model": "Raspberry Pi 4 Model B Rev 1.4\x00", dt + "compatible": "raspberrypi,4-model-b\x00brcm,bcm2711\x00"},
-			Board{"Raspberry Pi 4 Model B Rev 1.4", pi},
+			Board{Model: "Raspberry Pi 4 Model B Rev 1.4", Compatible: pi},
 		},
 		"U-Boot makes both": {
 			map[string]string{
 				dt + "model": "Raspberry Pi 4 Model B Rev 1.4\x00", dt + "compatible": "raspberrypi,4-model-b\x00brcm,bcm2711\x00",
 				dmi + "sys_vendor": "raspberrypi\n", dmi + "product_name": "4-model-b\n",
 			},
-			Board{"Raspberry Pi 4 Model B Rev 1.4", pi},
+			Board{Model: "Raspberry Pi 4 Model B Rev 1.4", Compatible: pi},
 		},
-		"no model":             {map[string]string{dt + "compatible": "linux,dummy-virt\x00"}, Board{"linux,dummy-virt", []string{"linux,dummy-virt"}}},
+		"no model":             {map[string]string{dt + "compatible": "linux,dummy-virt\x00"}, Board{Model: "linux,dummy-virt", Compatible: []string{"linux,dummy-virt"}}},
 		"PC":                   {map[string]string{dmi + "sys_vendor": "QEMU\n", dmi + "product_name": "Standard PC (Q35 + ICH9, 2009)\n"}, Board{Model: "QEMU Standard PC (Q35 + ICH9, 2009)"}},
 		"ARM with ACPI":        {map[string]string{dt + "chosen/bootargs": "x\x00", dmi + "sys_vendor": "Ampere(R)\n", dmi + "product_name": "Mt. Jade\n"}, Board{Model: "Ampere(R) Mt. Jade"}},
 		"vendor in the name":   {map[string]string{dmi + "sys_vendor": "Raspberry Pi\n", dmi + "product_name": "Raspberry Pi 4 Model B\n"}, Board{Model: "Raspberry Pi 4 Model B"}},

@@ -30,6 +30,9 @@ type Light struct {
 
 // Show keeps the LED up to date until ctx ends. Then it goes on as it is, until the power is off or the next machined is there.
 func (l *Light) Show(ctx context.Context, store *state.Store) {
+	if len(ledNames(l.Board)) == 0 {
+		return
+	}
 	for {
 		m, changed := store.Get()
 		l.say(l.follow(m))

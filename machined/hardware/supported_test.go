@@ -7,7 +7,7 @@ import (
 )
 
 func TestSupported(t *testing.T) {
-	pi := Board{"Raspberry Pi 4 Model B", []string{"raspberrypi,4-model-b", "brcm,bcm2711"}}
+	pi := Board{Model: "Raspberry Pi 4 Model B", Compatible: []string{"raspberrypi,4-model-b", "brcm,bcm2711"}}
 	for name, tc := range map[string]struct {
 		board Board
 		file  string
@@ -18,7 +18,7 @@ func TestSupported(t *testing.T) {
 		"another":            {pi, "raspberrypi,3-model-b\n", false},
 		"a part of the name": {pi, "raspberrypi,4-model-b-plus\nraspberrypi,4\n", false},
 		"no device tree":     {Board{Model: "QEMU Standard PC"}, "raspberrypi,3-model-b\n", true},
-		"another maker's":    {Board{"linux,dummy-virt", []string{"linux,dummy-virt"}}, "raspberrypi,3-model-b\n", true},
+		"another maker's":    {Board{Model: "linux,dummy-virt", Compatible: []string{"linux,dummy-virt"}}, "raspberrypi,3-model-b\n", true},
 		"an empty list":      {pi, "\n", true},
 		"from Windows":       {pi, "raspberrypi,4-model-b\r\n", true},
 	} {

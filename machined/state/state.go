@@ -37,7 +37,7 @@ type Machine struct {
 
 // Board is the kind of machine.
 type Board struct {
-	Model      string   `json:"model,omitempty"`      // as its firmware says; empty: not known
+	Model      string   `json:"model,omitempty"`      // for a person, such as Raspberry Pi 4 Model B Rev 1.4; empty: not known
 	Compatible []string `json:"compatible,omitempty"` // of the device tree, the most specific first; empty: it has none
 }
 
