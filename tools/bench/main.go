@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -18,7 +19,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -38,9 +38,9 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.arch, "arch", "amd64", "architecture of the images")
-	flag.StringVar(&o.image, "image", "_out/coracle-ARCH.img", "disk image to measure; its .zst is beside it")
-	flag.StringVar(&o.baselineImage, "baseline-image", "_out/baseline/coracle-ARCH.img", "disk image of the baseline (tools/bench/baseline)")
-	flag.StringVar(&o.busybox, "busybox", "_out/test/ARCH/busybox.tar", "archive of the container image that the pod runs")
+	flag.StringVar(&o.image, "image", "", "disk image to measure; its .zst is beside it (default _out/coracle-ARCH.img)")
+	flag.StringVar(&o.baselineImage, "baseline-image", "", "disk image of the baseline, tools/bench/baseline (default _out/baseline/coracle-ARCH.img)")
+	flag.StringVar(&o.busybox, "busybox", "", "archive of the container image that the pod runs (default _out/test/ARCH/busybox.tar)")
 	flag.StringVar(&o.out, "out", "_out/bench.json", "the report; what an earlier run measured and this one does not is kept")
 	flag.DurationVar(&o.settle, "settle", 2*time.Minute, "how long a machine is left alone before its memory is measured")
 	flag.DurationVar(&o.idle, "idle", 10*time.Minute, "how long disk writes are counted")
@@ -55,9 +55,9 @@ func main() {
 		fmt.Fprintf(os.Stderr, "bench: takes flags only, got %q\n", flag.Args())
 		os.Exit(2)
 	}
-	for _, path := range []*string{&o.image, &o.baselineImage, &o.busybox} {
-		*path = strings.ReplaceAll(*path, "ARCH", o.arch)
-	}
+	o.image = cmp.Or(o.image, "_out/coracle-"+o.arch+".img")
+	o.baselineImage = cmp.Or(o.baselineImage, "_out/baseline/coracle-"+o.arch+".img")
+	o.busybox = cmp.Or(o.busybox, "_out/test/"+o.arch+"/busybox.tar")
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	if err := bench(ctx, o); err != nil {
