@@ -132,9 +132,13 @@ generate: ## Generate what is checked in: the API's Go code from its protobuf de
 	cd machined/api/proto && GOFLAGS= go run github.com/bufbuild/buf/cmd/buf@$(BUF) generate
 	go run ./machined/config/generate
 
+# What is built for. `make test` builds for ARM too, and asks for all that it needs before the long compile.
+HOST_ARCHES ?= $(ARCH)
+test test-artifacts test-all test-all-artifacts: HOST_ARCHES := $(sort $(ARCH) arm64)
+
 .PHONY: host
 host: ## Install from apt what the build and the tests need, if it is missing
-	@tools/host-packages.sh $(ARCH)
+	@tools/host-packages.sh $(HOST_ARCHES)
 
 .PHONY: clean
 clean: ## Remove what was built; downloaded packages stay in _out/cache
