@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 )
 
@@ -24,8 +25,31 @@ const (
 // With ends the process after writing the reason as the last line of stderr.
 func With(code int, reason string) {
 	klog.Flush()
-	fmt.Fprintf(os.Stderr, "kube: %s\n", oneLine(reason))
+	fmt.Fprintf(takeStderr(), "kube: %s\n", oneLine(reason))
 	os.Exit(code)
+}
+
+// takeStderr returns stderr, which is from then on the caller's only: components go on logging until the process has ended, and
+// what they write to file descriptor 2 goes nowhere.
+func takeStderr() io.Writer {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return os.Stderr
+	}
+	connection, err := os.Stderr.SyscallConn()
+	if err != nil {
+		return os.Stderr
+	}
+	var taken io.Writer = os.Stderr
+	// Write waits for whoever is writing to os.Stderr now: that line comes before ours.
+	connection.Write(func(stderr uintptr) bool {
+		own, err := unix.FcntlInt(stderr, unix.F_DUPFD_CLOEXEC, 3)
+		if err == nil && unix.Dup3(int(null.Fd()), int(stderr), 0) == nil {
+			taken = os.NewFile(uintptr(own), os.Stderr.Name())
+		}
+		return true
+	})
+	return taken
 }
 
 // Hook makes fatal log calls of components end the process through [With].

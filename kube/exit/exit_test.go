@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"k8s.io/klog/v2"
@@ -27,6 +28,17 @@ func TestMain(m *testing.M) {
 		logrus.WithError(errors.New("disk full")).Fatal("commit failed")
 	case "with":
 		With(Failed, "datastore: first\nsecond")
+	case "while others log":
+		Hook()
+		for range 4 {
+			go func() {
+				for {
+					logrus.Info("configuring the connection pool")
+				}
+			}()
+		}
+		time.Sleep(10 * time.Millisecond) // so that they do
+		With(Failed, "the port is taken")
 	}
 	os.Exit(m.Run())
 }
@@ -37,6 +49,7 @@ func TestLastLineSaysWhy(t *testing.T) {
 		"klog without a reason": "the cache is corrupted",
 		"logrus":                "kube: fatal: commit failed: disk full",
 		"with":                  "kube: datastore: first; second",
+		"while others log":      "kube: the port is taken",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0])
