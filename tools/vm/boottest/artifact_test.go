@@ -41,9 +41,9 @@ func built(t testing.TB, version string) candidate {
 
 func builtIn(t testing.TB, dir, version string) candidate {
 	t.Helper()
-	path := filepath.Join(dir, "coracle-"+version+"-amd64.slot")
+	path := filepath.Join(dir, "coracle-"+version+"-"+testArch()+".slot")
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; `make test-artifacts` or `make test-all-artifacts` builds it", err)
+		t.Fatalf("%v; `make test-artifacts` or `make test-trial-artifacts` builds it", err)
 	}
 	return candidate{path, version}
 }

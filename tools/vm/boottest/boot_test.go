@@ -8,6 +8,7 @@ import (
 )
 
 func TestBIOS(t *testing.T) {
+	onlyForAMD64(t, "BIOS")
 	serverLab(t, func(l *lab) {
 		spec := l.standard()
 		spec.Firmware = machine.BIOS

@@ -3,6 +3,7 @@ package boottest
 import (
 	"bytes"
 	"crypto/rand"
+	"regexp"
 	"testing"
 
 	"github.com/coracle-os/coracle/images/slot/grubenv"
@@ -45,15 +46,43 @@ func TestBootPartition(t *testing.T) {
 		l.bootReady(l.standard())
 		l.holdBoot("rw")
 		l.upgradeTo(l.api(), next.path)
+		loader := l.ageBootLoader()
 		l.bootReady(l.standard())
 		l.holdBoot("ro")
 		l.confirmed(l.api(), next.version)
+		l.says(`machined: .*Boot files of ` + regexp.QuoteMeta(next.version) + ` are in place: ` + regexp.QuoteMeta(loader.name))
 		l.powerOff()
+		if now, err := disk.ReadBootFile(l.dev.Disk(), loader.name); err != nil || !bytes.Equal(now, loader.content) {
+			l.Errorf("%s is not the version's: %d bytes, want %d (%v)", loader.name, len(now), len(loader.content), err)
+		}
 		if s := l.environment(); s != (grubenv.State{Active: "b"}) {
 			l.Errorf("after the upgrade the boot loader's state is %+v", s)
 		}
 	})
 }
+
+// bootFile is a file on BOOT.
+type bootFile struct {
+	name    string
+	content []byte
+}
+
+// ageBootLoader makes GRUB's file another one that starts, as if it were an earlier version's, and returns what it was.
+func (l *lab) ageBootLoader() bootFile {
+	l.Helper()
+	f := bootFile{name: bootLoaders[l.arch]}
+	var err error
+	if f.content, err = disk.ReadBootFile(l.dev.Disk(), f.name); err != nil {
+		l.Fatal(err)
+	}
+	if err := disk.WriteBootFile(l.dev.Disk(), f.name, append(bytes.Clone(f.content), 0, 0, 0, 0)); err != nil {
+		l.Fatal(err)
+	}
+	return f
+}
+
+// bootLoaders is where UEFI finds a boot loader (UEFI specification 2.10, section 3.5.1.1).
+var bootLoaders = map[string]string{"amd64": "EFI/BOOT/BOOTX64.EFI", "arm64": "EFI/BOOT/BOOTAA64.EFI", "armhf": "EFI/BOOT/BOOTARM.EFI"}
 
 // holdBoot mounts BOOT in a pod, which stays.
 func (l *lab) holdBoot(how string) {

@@ -9,5 +9,6 @@
 // again, up to twice: "--- SKIP: TestServer/attempt1" is such an attempt, and what it would have said comes with it. Its logs
 // are kept in _out/boottest.
 //
-// CORACLE_REQUIRE_IMAGE=1 makes a missing image a failure. CORACLE_OUT names another folder than _out.
+// CORACLE_REQUIRE_IMAGE=1 makes a missing image a failure. CORACLE_OUT names another folder than _out, and CORACLE_TEST_ARCH another
+// architecture than amd64 for the tests that are for any.
 package boottest

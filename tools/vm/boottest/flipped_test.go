@@ -85,7 +85,7 @@ func (l *lab) refuses(lines ...*regexp.Regexp) {
 // after the other; the first of kube's blocks is recognised by its content.
 func kubeData(l *lab, root disk.Range) int64 {
 	l.Helper()
-	kube, err := os.ReadFile(filepath.Join(out(), "work", "amd64", "bin", "usr", "bin", "kube"))
+	kube, err := os.ReadFile(filepath.Join(out(), "work", l.arch, "bin", "usr", "bin", "kube"))
 	if err != nil {
 		l.Fatal(err)
 	}

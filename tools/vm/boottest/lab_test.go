@@ -65,10 +65,26 @@ type lab struct {
 	machine *machine.Machine // of the last boot
 }
 
+// testArch is the architecture of the tests that are for any.
+func testArch() string {
+	if arch := os.Getenv("CORACLE_TEST_ARCH"); arch != "" {
+		return arch
+	}
+	return "amd64"
+}
+
+// onlyForAMD64 skips a test of what others do not have.
+func onlyForAMD64(t *testing.T, what string) {
+	t.Helper()
+	if testArch() != "amd64" {
+		t.Skipf("%s: for amd64 only", what)
+	}
+}
+
 // newLab runs a test with a device: a disk of size bytes to which the image was flashed.
 func newLab(t *testing.T, size int64, test func(l *lab)) {
 	t.Helper()
-	flashedLab(t, "amd64", image(t, "amd64"), size, test)
+	flashedLab(t, testArch(), image(t, testArch()), size, test)
 }
 
 // flashedLab runs a test with a device of an architecture, to which an image was flashed.
@@ -89,7 +105,7 @@ func flashedLab(t *testing.T, arch, image string, size int64, test func(l *lab))
 // serverLab runs a test with a device that is configured as a server.
 func serverLab(t *testing.T, test func(l *lab)) {
 	t.Helper()
-	serverLabOf(t, "amd64", test)
+	serverLabOf(t, testArch(), test)
 }
 
 // serverLabOf is serverLab for an architecture.

@@ -127,7 +127,7 @@ func TestDelta(t *testing.T) {
 		l.bootReady(l.standard())
 		api := l.api()
 		stream, err := api.PullUpgrade(l.within(uploadWithin), connect.NewRequest(&machinepb.PullUpgradeRequest{
-			Source: source + "/coracle-" + nextVersion + "-amd64" + artifact.Ending,
+			Source: source + "/coracle-" + nextVersion + "-" + l.arch + artifact.Ending,
 		}))
 		if err != nil {
 			l.Fatal(err)

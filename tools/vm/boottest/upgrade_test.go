@@ -207,6 +207,7 @@ func testRefusedArtifacts(l *lab, api *client.Client, next candidate) {
 		return part(l.T, io.NewSectionReader(f, p.Start, p.Size)).Hash
 	}
 	before := idle()
+	other := map[bool]string{true: "arm64", false: "amd64"}[l.arch == "amd64"]
 	for _, c := range []struct {
 		name, reason string
 		writes       bool // it is found out when the slot is being written
@@ -215,7 +216,7 @@ func testRefusedArtifacts(l *lab, api *client.Client, next candidate) {
 		{"flipped bit in the manifest", "", false, func() []byte { return flipped(good, 600) }},
 		{"unsigned", "not signed", false, func() []byte { return l.changed(next, nil, func(*artifact.Manifest) {}) }},
 		{"signed by a stranger", keys.Public(stranger).Fingerprint(), false, func() []byte { return l.changed(next, stranger, func(*artifact.Manifest) {}) }},
-		{"other architecture", "for arm64", false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Arch = "arm64" }) }},
+		{"other architecture", "for " + other, false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Arch = other }) }},
 		{"older version", "older", false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Version = "0.0.1" }) }},
 		{"too large", "too large", false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Image.Size = 1 << 30 }) }},
 		{"Kubernetes two versions on", "one minor version", false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Kubernetes = "v1.39.0" }) }},

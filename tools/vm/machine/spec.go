@@ -18,6 +18,7 @@ const (
 	DiskName     = "disk.img"     // by convention the disk it boots from
 	ConsoleName  = "console.log"  // serial console since power-on
 	ServicesName = "services.log" // what the machine writes to /dev/hvc0
+	AdapterName  = "adapter.log"  // what comes out of the serial adapter
 	qmpName      = "qmp.sock"     // QEMU's machine protocol, for the process that started it
 	attachName   = "attach.sock"  // the same for others: QEMU talks to one client a socket
 	pidName      = "qemu.pid"     // locked by QEMU while it runs
@@ -80,6 +81,7 @@ type Spec struct {
 	Links    int       // further interfaces, all on one switch, which is up and has nothing else on it; see LinkMAC
 	Forward  []int     // TCP ports of the machine that are reached through a free port on 127.0.0.1; only with NAT
 	Clock    time.Time // of the hardware clock at power-on; zero: the host's time in UTC
+	Adapter  bool      // a serial adapter of FTDI's at USB; what the machine sends is in AdapterName
 	Watchdog bool      // Intel's 6300ESB, which resets the machine when it is not fed in time
 	Reboots  bool      // a reboot starts the machine again; otherwise it ends it
 	Detach   bool      // the machine outlives the process that started it
@@ -101,7 +103,7 @@ func (s Spec) check() error {
 		return fmt.Errorf("machine: firmware %q, want one of %q", s.Firmware, b.firmwares)
 	case b.fixed != nil && (s.Memory != b.fixed.memory || s.CPUs != b.fixed.cpus):
 		return fmt.Errorf("machine: %d MiB and %d CPUs, but a %s has %d MiB and %d CPUs", s.Memory, s.CPUs, b.name, b.fixed.memory, b.fixed.cpus)
-	case b.fixed != nil && (len(s.Disks) != 1 || s.Links > 0 || s.Watchdog || s.Kernel != nil):
+	case b.fixed != nil && (len(s.Disks) != 1 || s.Links > 0 || s.Watchdog || s.Adapter || s.Kernel != nil):
 		return fmt.Errorf("machine: a %s has one disk, its card, and nothing else that can be chosen", b.name)
 	case !slices.Contains([]Network{NAT, Silent, None}, s.Network):
 		return fmt.Errorf("machine: network %q, want %s, %s or %s", s.Network, NAT, Silent, None)
@@ -167,6 +169,9 @@ func (s Spec) virtualArguments(h host) []string {
 	args = append(args, s.networkArguments(h, "virtio-net-pci,romfile=,")...)
 	for i := range s.Links {
 		args = append(args, linkArguments(i)...)
+	}
+	if s.Adapter {
+		args = append(args, "-chardev", "file,id=adapter,path="+AdapterName, "-device", "qemu-xhci", "-device", "usb-serial,chardev=adapter")
 	}
 	return args
 }
