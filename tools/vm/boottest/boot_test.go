@@ -8,7 +8,7 @@ import (
 )
 
 func TestBIOS(t *testing.T) {
-	onlyForAMD64(t, "BIOS")
+	onlyFor(t, "amd64") // others have no BIOS
 	serverLab(t, func(l *lab) {
 		spec := l.standard()
 		spec.Firmware = machine.BIOS

@@ -73,11 +73,11 @@ func testArch() string {
 	return "amd64"
 }
 
-// onlyForAMD64 skips a test of what others do not have.
-func onlyForAMD64(t *testing.T, what string) {
+// onlyFor skips a test of what other architectures do not have.
+func onlyFor(t *testing.T, arch string) {
 	t.Helper()
-	if testArch() != "amd64" {
-		t.Skipf("%s: for amd64 only", what)
+	if testArch() != arch {
+		t.Skipf("for %s only", arch)
 	}
 }
 

@@ -91,7 +91,7 @@ func light() string { return filepath.Join(out(), "light") }
 // lightLab is a trialLab with the light image.
 func lightLab(t *testing.T, test func(l *lab)) {
 	t.Helper()
-	onlyForAMD64(t, "the light image")
+	onlyFor(t, "amd64") // the light image is
 	flashedLab(t, "amd64", filepath.Join(light(), "coracle-amd64.img"), diskSize, func(l *lab) {
 		l.configure(string(l.dev.ServerConfig(quickTrial)))
 		test(l)

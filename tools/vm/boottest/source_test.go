@@ -65,7 +65,7 @@ func TestConfigFromServer(t *testing.T) {
 // TestConfigInImage has the config in the image, which counts only where there is no other.
 func TestConfigInImage(t *testing.T) {
 	onlyInAll(t)
-	onlyForAMD64(t, "the light image")
+	onlyFor(t, "amd64") // the light image is
 	flashedLab(t, "amd64", filepath.Join(light(), "embedded", "coracle-amd64.img"), diskSize, func(l *lab) {
 		l.boot(l.small())
 		l.says(`machined: milestone config .*the image`)
