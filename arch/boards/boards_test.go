@@ -96,6 +96,7 @@ enable_uart=1
 upstream_kernel=1
 disable_splash=1
 hdmi_force_hotplug=1
+gpu_mem=32
 arm_64bit=1
 kernel=u-boot.bin
 
@@ -106,6 +107,7 @@ enable_uart=1
 upstream_kernel=1
 disable_splash=1
 hdmi_force_hotplug=1
+gpu_mem=32
 arm_64bit=0
 kernel=u-boot.bin
 
