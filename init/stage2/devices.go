@@ -14,8 +14,9 @@ import (
 	"github.com/coracle-os/coracle/init/uevent"
 )
 
-// watchDevices loads the modules for the devices that are there and those that appear, and listens to power buttons.
-func watchDevices(loader *modules.Loader, requests chan<- request) {
+// watchDevices loads the modules for the devices that are there and those that appear, listens to power buttons, and restarts the machine
+// when the disk that it runs from is gone.
+func watchDevices(loader *modules.Loader, requests chan<- request, disk string) {
 	events, err := uevent.Listen() // Before the first look at /sys, so that nothing falls in between.
 	if err != nil {
 		kmsg.Error(component, "%v: devices that are plugged in later stay without a driver", err)
@@ -37,6 +38,8 @@ func watchDevices(loader *modules.Loader, requests chan<- request) {
 			p.add(e.Modalias, false)
 		case e.Action == "add" && e.Subsystem == "input" && strings.HasPrefix(e.Name, "input/event"):
 			p.button(e.Name)
+		case isRemoval(e, disk):
+			restartWithoutDisk(disk)
 		}
 	}
 }

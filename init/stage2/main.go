@@ -68,7 +68,7 @@ func main() {
 	guard("trial", trial.run)
 	machined := newSupervisor(children, health, dog.setTimeout, requests, trial)
 	guard("supervisor", machined.run)
-	guard("devices", func() { watchDevices(loader, requests) })
+	guard("devices", func() { watchDevices(loader, requests, boot.Disk) })
 	guard("watchdog", dog.run)
 
 	shutdown(<-requests, machined, dog)

@@ -58,18 +58,22 @@ func shutdown(r request, machined *supervisor, dog *dog) {
 		s.run()
 	}
 	kmsg.Notice(component, "%v now", r.action)
-	// From here on nothing waits for a disk: one that is dead must not keep the machine from going down.
+	leave(r.action, func() { dog.last(r.action) })
+}
+
+// leave ends the kernel, after last. From here on nothing waits for a disk: one that is dead must not keep the machine from going down.
+func leave(a action, last func()) {
 	go func() {
 		time.Sleep(resetAfter)
-		writeFile("/proc/sysrq-trigger", sysrq(r.action))
+		writeFile("/proc/sysrq-trigger", sysrq(a))
 	}()
-	dog.last(r.action)
+	last()
 	command := unix.LINUX_REBOOT_CMD_RESTART
-	if r.action == powerOff {
+	if a == powerOff {
 		command = unix.LINUX_REBOOT_CMD_POWER_OFF
 	}
-	kmsg.Error(component, "%v: %v", r.action, unix.Reboot(command))
-	writeFile("/proc/sysrq-trigger", sysrq(r.action))
+	kmsg.Error(component, "%v: %v", a, unix.Reboot(command))
+	writeFile("/proc/sysrq-trigger", sysrq(a))
 }
 
 // sysrq is the letter with which the kernel does it at once.
