@@ -96,6 +96,9 @@ func build(ctx context.Context, file, out, cache string, what goal, o options) (
 	if err := runSteps(ctx, os.Stdout, b.steps(what)); err != nil {
 		return nil, err
 	}
+	if err := b.archive.Incomplete(); err != nil { // it was said long ago
+		fmt.Fprintf(os.Stderr, "\nwarning: this build is incomplete: %v\n", err)
+	}
 	if what&diskImage != 0 {
 		fmt.Println()
 		for _, image := range b.diskImages() {

@@ -35,7 +35,8 @@ func (b *builder) fetch(ctx context.Context) (string, error) {
 	var err error
 	if b.archive, err = debian.Open(ctx, debian.Options{
 		Suite: b.definition.Debian.Suite, Components: b.definition.Debian.Components, Arch: b.arch.Name, Cache: b.cache,
-		Warn: func(what string, err error) { fmt.Fprintf(os.Stderr, "\nwarning: %s: %v\n", what, err) },
+		Complete: b.options.release,
+		Warn:     func(what string, err error) { fmt.Fprintf(os.Stderr, "\nwarning: %s: %v\n", what, err) },
 	}); err != nil {
 		return "", err
 	}
@@ -96,12 +97,24 @@ func (b *builder) fetchTools(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.tools, err = archive.Tools(ctx, slices.Concat(rootfs.Packages, disk.Packages, []string{"kmod"})...); err != nil {
-		return err
-	}
 	loaders, err := b.archive.Packages(ctx, disk.BootPackages(b.arch.GOARCH)...)
 	if err != nil {
 		return err
+	}
+	names := slices.Concat(rootfs.Packages, disk.Packages, []string{"kmod"})
+	if b.tools, err = archive.Tools(ctx, names...); err != nil {
+		return err
+	}
+	// grub-mkimage is for modules of its own version. The package lists of two architectures may be of two days, or of two sets of suites.
+	grub, err := debian.Find(b.tools.Packages(), disk.GRUBPackage)
+	if err != nil {
+		return err
+	}
+	if grub.SourceVersion != loaders[0].SourceVersion {
+		names[slices.Index(names, disk.GRUBPackage)] += "=" + loaders[0].Version
+		if b.tools, err = archive.Tools(ctx, names...); err != nil {
+			return fmt.Errorf("%s for %s, of the version of %s for %s: %w", disk.GRUBPackage, host.Name, loaders[0].Name, b.arch.Name, err)
+		}
 	}
 	b.tools.Add(loaders...)
 	return nil

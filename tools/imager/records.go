@@ -22,7 +22,7 @@ const definitionRecord = "image.yml"
 // makeRecords says in a folder what is in the image: the resolved definition, the SBOM and the licences.
 func (b *builder) makeRecords(ctx context.Context) error {
 	for _, p := range b.tools.Packages() {
-		if p.Name == "grub-common" || slices.Contains(disk.BootPackages(b.arch.GOARCH), p.Name) {
+		if p.Name == disk.GRUBPackage || slices.Contains(disk.BootPackages(b.arch.GOARCH), p.Name) {
 			b.ship(p)
 		}
 	}
@@ -35,7 +35,7 @@ func (b *builder) makeRecords(ctx context.Context) error {
 		return err
 	}
 	if err := sbom.Write(b.inWork("records"), sbom.Spec{
-		Name: "coracle-" + b.arch.Name, Version: b.source.Version, Created: b.source.Time, Repository: b.source.Dir,
+		Name: "coracle-" + b.arch.Name, Version: b.source.Version, Created: b.source.Time, Repository: b.source.Dir, Missing: b.archive.Missing(),
 		Debian: b.shipped, Programs: programs, CommonLicenses: filepath.Join(base[0].Root, "usr/share/common-licenses"),
 	}); err != nil {
 		return err

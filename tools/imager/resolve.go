@@ -21,9 +21,16 @@ type resolution struct {
 	Kubernetes string            `yaml:"kubernetes"`
 	Go         string            `yaml:"go"`
 	Kernel     string            `yaml:"kernel"`
+	Suites     resolvedSuites    `yaml:"suites"`
 	Packages   []resolvedPackage `yaml:"packages"` // those that the image has files of
 	Tools      []resolvedPackage `yaml:"tools"`    // those that only worked on it, and boot loaders
 	Modules    resolvedModules   `yaml:"modules"`
+}
+
+// resolvedSuites are those of Debian that packages could be taken from, and those that the build had to go without.
+type resolvedSuites struct {
+	Used    []string `yaml:"used,flow"`
+	Missing []string `yaml:"missing,flow,omitempty"`
 }
 
 type resolvedPackage struct {
@@ -42,8 +49,12 @@ func (b *builder) resolve() ([]byte, error) {
 	r := resolved{Definition: *b.definition, Resolved: resolution{
 		Version: b.source.Version, Built: b.source.Time.Format(time.RFC3339),
 		Kubernetes: b.source.Kubernetes, Go: b.source.Go, Kernel: b.kernel.Release,
+		Suites:  resolvedSuites{Used: b.archive.Suites()},
 		Modules: resolvedModules{Initramfs: b.modules.initramfs, Root: b.modules.root},
 	}}
+	for _, m := range b.archive.Missing() {
+		r.Resolved.Suites.Missing = append(r.Resolved.Suites.Missing, m.Suite)
+	}
 	for _, p := range b.shipped {
 		r.Resolved.Packages = append(r.Resolved.Packages, resolvedPackage{p.Name, p.Version, p.SHA256})
 	}

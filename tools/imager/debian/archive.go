@@ -22,9 +22,8 @@ import (
 // keyring is where Debian and Ubuntu install Debian's archive keys.
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-// listsMaxAge is how long package lists are used before they are asked for again. Within it a build needs no network
-// when the packages it wants are in the cache.
-const listsMaxAge = 12 * time.Hour
+// listsDir is where apt keeps package lists, in the Archive's folder.
+const listsDir = "state/lists"
 
 // lockInterval is how often a cache that another build uses is looked at.
 const lockInterval = 200 * time.Millisecond
@@ -35,15 +34,18 @@ type Options struct {
 	Components []string            // such as main
 	Arch       string              // Debian's name of the architecture: amd64, arm64, armhf
 	Cache      string              // folder for lists, packages and unpacked packages
+	Complete   bool                // nothing is done without the lists of all suites, not even for a mirror that mixes them up
 	Warn       func(string, error) // told what went wrong without stopping the work; may be nil
 }
 
 // Archive is one Debian suite for one architecture.
 type Archive struct {
 	Options
-	config string   // apt.conf
-	lock   *os.File // nil when another Archive has it
-	used   map[string]Package
+	dir     string    // of apt, with its configuration and its lists
+	config  string    // apt.conf
+	lock    *os.File  // nil when another Archive has it
+	missing []Missing // suites
+	used    map[string]Package
 }
 
 // Open prepares apt's own folders in the cache and fetches the package lists when they are missing or old.
@@ -91,16 +93,16 @@ func (o Options) archive(ctx context.Context) (*Archive, error) {
 	}
 	// Lists of other components are other lists.
 	dir := filepath.Join(o.Cache, "apt", strings.Join(append([]string{o.Suite, o.Arch}, o.Components...), "_"))
-	a := &Archive{Options: o, config: filepath.Join(dir, "apt.conf"), used: map[string]Package{}}
-	for _, d := range []string{"state/lists/partial", "cache/archives/partial"} {
+	a := &Archive{Options: o, dir: dir, config: filepath.Join(dir, "apt.conf"), used: map[string]Package{}}
+	if err := a.configure(ctx, mirrors); err != nil {
+		return nil, err
+	}
+	for _, d := range []string{listsDir + "/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	if err := a.configure(ctx, dir, mirrors); err != nil {
-		return nil, err
-	}
-	return a, a.update(ctx)
+	return a, a.update(ctx, mirrors)
 }
 
 // Close releases the cache. The Archive's unpacked packages stay.
@@ -134,23 +136,21 @@ func (o Options) wait(ctx context.Context, name string) (*os.File, error) {
 }
 
 // configure writes apt.conf, sources.list and the empty status file.
-func (a *Archive) configure(ctx context.Context, dir string, m Mirrors) error {
+func (a *Archive) configure(ctx context.Context, m Mirrors) error {
 	host, err := hostAcquire(ctx)
 	if err != nil {
 		return err
 	}
-	sources := filepath.Join(dir, "sources.list")
-	var list, conf strings.Builder
-	options, components := "[signed-by="+keyring+"]", strings.Join(a.Components, " ")
-	fmt.Fprintf(&list, "deb %s %s %s %s\n", options, m.Main, a.Suite, components)
-	fmt.Fprintf(&list, "deb %s %s %s-updates %s\n", options, m.Main, a.Suite, components)
-	fmt.Fprintf(&list, "deb %s %s %s-security %s\n", options, m.Security, a.Suite, components)
-
+	if err := os.MkdirAll(a.dir, 0o755); err != nil {
+		return err
+	}
+	sources := filepath.Join(a.dir, "sources.list")
+	var conf strings.Builder
 	conf.WriteString(host)
 	for _, set := range [][2]string{
-		{"Dir::State", filepath.Join(dir, "state")},
-		{"Dir::State::status", filepath.Join(dir, "status")},
-		{"Dir::Cache", filepath.Join(dir, "cache")},
+		{"Dir::State", filepath.Join(a.dir, "state")},
+		{"Dir::State::status", filepath.Join(a.dir, "status")},
+		{"Dir::Cache", filepath.Join(a.dir, "cache")},
 		{"Dir::Etc::main", "/dev/null"},
 		{"Dir::Etc::parts", "/dev/null"}, // the host's hooks and pins are not for us; Dir::Etc stays for its passwords
 		{"Dir::Etc::sourcelist", sources},
@@ -170,17 +170,22 @@ func (a *Archive) configure(ctx context.Context, dir string, m Mirrors) error {
 	} {
 		fmt.Fprintf(&conf, "%s %q;\n", set[0], set[1])
 	}
-	if err := os.WriteFile(filepath.Join(dir, "status"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(a.dir, "status"), nil, 0o644); err != nil {
 		return err
 	}
 	if err := os.WriteFile(a.config, []byte(conf.String()), 0o644); err != nil {
 		return err
 	}
-	if old, err := os.ReadFile(sources); err == nil && string(old) == list.String() {
+	list := a.sourcesList(a.suites(m))
+	if old, err := os.ReadFile(sources); err == nil && string(old) == list {
 		return nil
 	}
+	// Lists of another mirror are none.
 	os.Remove(a.stamp())
-	return os.WriteFile(sources, []byte(list.String()), 0o644)
+	if err := os.RemoveAll(filepath.Join(a.dir, listsDir)); err != nil {
+		return err
+	}
+	return os.WriteFile(sources, []byte(list), 0o644)
 }
 
 // hostAcquire is how the host reaches mirrors: proxies, time-outs, and dates to ignore on a snapshot mirror.
@@ -201,27 +206,6 @@ func hostAcquire(ctx context.Context) (string, error) {
 	}
 	return b.String(), nil
 }
-
-// update fetches the package lists unless they are fresh. Old lists are better than none: without network
-// the build goes on with them.
-func (a *Archive) update(ctx context.Context) error {
-	info, err := os.Stat(a.stamp())
-	if err == nil && time.Since(info.ModTime()) < listsMaxAge {
-		return nil
-	}
-	haveLists := err == nil
-	if _, err := a.run(ctx, "", "apt-get", "update", "-q", "--error-on=any"); err != nil {
-		if haveLists && ctx.Err() == nil {
-			a.warn("package lists are not fresh", err)
-			return nil
-		}
-		return err
-	}
-	return os.WriteFile(a.stamp(), nil, 0o644)
-}
-
-// stamp is a file as old as the package lists.
-func (a *Archive) stamp() string { return filepath.Join(filepath.Dir(a.config), "updated") }
 
 func (o Options) warn(what string, err error) {
 	if o.Warn != nil {

@@ -37,7 +37,7 @@ type Trusted struct {
 	Key  keys.PublicKey `yaml:"key"`
 }
 
-// Debian is where packages come from. The suite's updates and security suites are used too.
+// Debian is where packages come from. The suite's updates and security suites are used too; docs/decisions/0140 says when not.
 type Debian struct {
 	Suite      string   `yaml:"suite" default:"trixie"`
 	Components []string `yaml:"components" default:"main"`

@@ -23,7 +23,10 @@ import (
 )
 
 // Packages are the Debian packages whose programs [Write] and slot images need, for the build host.
-var Packages = []string{"dosfstools", "grub-common", "mtools"}
+var Packages = []string{"dosfstools", GRUBPackage, "mtools"}
+
+// GRUBPackage has grub-mkimage. It has to be of the version of [BootPackages].
+const GRUBPackage = "grub-common"
 
 // BootPackages are the Debian packages with the parts of GRUB that get into the image, for the architecture goarch.
 func BootPackages(goarch string) []string {

@@ -27,6 +27,7 @@ type Spec struct {
 	Created        time.Time        // of the sources, so that a build repeats byte for byte
 	Repository     string           // folder of go.mod: programs of its module have its LICENSE
 	Debian         []debian.Package // those that the image has files of
+	Missing        []debian.Missing // suites of Debian that nothing could be taken from
 	CommonLicenses string           // folder usr/share/common-licenses of Debian's base-files, which copyright files refer to
 	Programs       []Program        // Go programs
 }

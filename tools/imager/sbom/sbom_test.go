@@ -112,6 +112,17 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+func TestWriteSaysWhichSuitesAreMissing(t *testing.T) {
+	s := testSpec(t)
+	if got := s.document(nil).Creation.Comment; got != "" {
+		t.Errorf("with all suites the comment is %q", got)
+	}
+	s.Missing = []debian.Missing{{Suite: "trixie-security", Has: "security updates", Reason: "Hash Sum mismatch"}}
+	if got := s.document(nil).Creation.Comment; !strings.Contains(got, "without the security updates of trixie-security") {
+		t.Errorf("comment %q", got)
+	}
+}
+
 func TestWriteNamesWhatIsMissing(t *testing.T) {
 	for want, change := range map[string]func(*Spec){
 		"common licence GPL-2":         func(s *Spec) { s.CommonLicenses = "/does/not/exist" },

@@ -25,6 +25,7 @@ type (
 	spdxCreation struct {
 		Created  string   `json:"created"`
 		Creators []string `json:"creators"`
+		Comment  string   `json:"comment,omitempty"`
 	}
 	spdxPackage struct {
 		ID            string          `json:"SPDXID"`
@@ -71,7 +72,7 @@ const (
 func (s Spec) document(components []component) spdxDocument {
 	doc := spdxDocument{
 		Version: "SPDX-2.3", DataLicense: "CC0-1.0", ID: documentID, Name: s.Name + "-" + s.Version,
-		Creation: spdxCreation{Created: s.Created.UTC().Format(time.RFC3339), Creators: []string{"Tool: coracle-imager"}},
+		Creation: spdxCreation{Created: s.Created.UTC().Format(time.RFC3339), Creators: []string{"Tool: coracle-imager"}, Comment: s.lacks()},
 		Packages: []spdxPackage{{
 			ID: imageID, Name: s.Name, Version: s.Version, Download: noAssertion, Concluded: noAssertion,
 			Declared: noAssertion, Copyright: noAssertion, Purpose: "OPERATING-SYSTEM",
@@ -93,6 +94,18 @@ func (s Spec) document(components []component) spdxDocument {
 		s.Name, s.Version, hex.EncodeToString(identity.Sum(nil)[:16]))
 	doc.Extracted = extracted(components)
 	return doc
+}
+
+// lacks says what the image would have had of more suites of Debian.
+func (s Spec) lacks() string {
+	var suites []string
+	for _, m := range s.Missing {
+		suites = append(suites, "the "+m.Has+" of "+m.Suite)
+	}
+	if suites == nil {
+		return ""
+	}
+	return "Debian's packages are without " + strings.Join(suites, " and ") + ", whose signed package lists could not be had."
 }
 
 func (c component) spdx() spdxPackage {
