@@ -9,6 +9,7 @@ import (
 
 	"github.com/coracle-os/coracle/images/slot/grubenv"
 	"github.com/coracle-os/coracle/images/slot/record"
+	"github.com/coracle-os/coracle/machined/storage/direct"
 )
 
 // makeRoom takes the idle slot out of the boot loader's choice, before it is overwritten.
@@ -85,7 +86,7 @@ func (u *Updater) recordRunning(ctx context.Context) error {
 	if _, err := record.Read(p, size); !errors.Is(err, record.ErrNone) {
 		return err
 	}
-	hash, err := hashImage(ctx, p, u.Boot.ImageSize, func(uint64) {})
+	hash, err := direct.Hash(ctx, p, u.Boot.ImageSize, func(uint64) {})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/coracle-os/coracle/images/slot/chunks"
+	"github.com/coracle-os/coracle/machined/storage/direct"
 )
 
 // place is where a chunk is in the slot that runs.
@@ -33,7 +34,7 @@ type delta struct {
 	runEnd int // chunk at which the run of fetched frames ends
 	frame  []byte
 	chunk  []byte
-	block  block // for chunks that are here
+	block  direct.Block // for chunks that are here
 	left   []byte
 	close  func() error // of slot
 }
@@ -44,7 +45,7 @@ func newDelta(ctx context.Context, f *fetched, start int64, index chunks.Index, 
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBlock(chunks.Largest + 2*sector)
+	b, err := direct.NewBlock(chunks.Largest + 2*direct.Sector)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func newDelta(ctx context.Context, f *fetched, start int64, index chunks.Index, 
 
 // lookAround notes which of the chunks that are wanted are in the slot that runs.
 func (d *delta) lookAround(wanted map[chunks.Hash]bool, size int64) error {
-	section, err := newSectionReader(d.slot, size)
+	section, err := direct.NewReader(d.slot, size)
 	if err != nil {
 		return err
 	}
@@ -122,8 +123,8 @@ func (d *delta) takeLocal(c chunks.Chunk) bool {
 	if !ok {
 		return false
 	}
-	first := p.at / sector * sector
-	last := (p.at + int64(p.size) + sector - 1) / sector * sector
+	first := p.at / direct.Sector * direct.Sector
+	last := (p.at + int64(p.size) + direct.Sector - 1) / direct.Sector * direct.Sector
 	b := d.block[:last-first]
 	_, err := d.slot.ReadAt(b, first)
 	chunk := b[p.at-first:][:p.size]
@@ -164,7 +165,7 @@ func (d *delta) done(c chunks.Chunk, chunk []byte) {
 
 func (d *delta) free() {
 	d.zstd.Close()
-	d.block.free()
+	d.block.Free()
 }
 
 func (d *delta) Close() error {

@@ -23,6 +23,7 @@ import (
 	"github.com/coracle-os/coracle/images/slot/record"
 	"github.com/coracle-os/coracle/init/handover"
 	"github.com/coracle-os/coracle/machined/keys"
+	"github.com/coracle-os/coracle/machined/storage/direct"
 )
 
 const (
@@ -102,14 +103,14 @@ type benchSlot struct {
 func (p benchSlot) Sync() error { return nil }
 
 func (p benchSlot) ReadAt(to []byte, at int64) (int, error) {
-	if at%sector != 0 || len(to)%sector != 0 {
+	if at%direct.Sector != 0 || len(to)%direct.Sector != 0 {
 		p.b.Errorf("%d bytes are read at %d: a disk has whole sectors", len(to), at)
 	}
 	return p.File.ReadAt(to, at)
 }
 
 func (p benchSlot) WriteAt(from []byte, at int64) (int, error) {
-	if at%sector != 0 || len(from)%sector != 0 {
+	if at%direct.Sector != 0 || len(from)%direct.Sector != 0 {
 		p.b.Errorf("%d bytes are written at %d: a disk has whole sectors", len(from), at)
 	}
 	first := !p.b.dark

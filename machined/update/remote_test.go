@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"github.com/coracle-os/coracle/machined/storage/direct"
 )
 
 // web serves an artifact and its index. Each answer breaks off after most bytes, if that is not 0.
@@ -289,7 +291,7 @@ type failing struct {
 }
 
 func (f failing) ReadAt(p []byte, at int64) (int, error) {
-	if len(p) < blockSize && at > 0 && at < imageSize {
+	if len(p) < direct.BlockSize && at > 0 && at < imageSize {
 		if *f.reads++; *f.reads%3 == 0 {
 			return 0, fmt.Errorf("read at %d: I/O error", at)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/coracle-os/coracle/images/slot/grubenv"
 	"github.com/coracle-os/coracle/images/slot/record"
+	"github.com/coracle-os/coracle/machined/storage/direct"
 )
 
 // Rollback has the other slot tried again, if it is whole.
@@ -30,7 +31,7 @@ func (u *Updater) Rollback(ctx context.Context, o Options) (Result, error) {
 		return r, err
 	}
 	r.Version, r.Digest = rec.Version, rec.Digest
-	hash, err := hashImage(ctx, p, rec.Size, func(uint64) {})
+	hash, err := direct.Hash(ctx, p, rec.Size, func(uint64) {})
 	if err != nil {
 		return r, err
 	}

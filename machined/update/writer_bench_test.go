@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coracle-os/coracle/images/slot/chunks"
+	"github.com/coracle-os/coracle/machined/storage/direct"
 )
 
 // slowDisk writes as fast as a disk of that many bytes a second.
@@ -47,7 +48,7 @@ func BenchmarkWriteSlot(b *testing.B) {
 	if err := os.WriteFile(path, image, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	real, _, err := openPartition(path)
+	real, _, err := direct.Open(path)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func BenchmarkWriteSlot(b *testing.B) {
 						return err
 					}
 					defer z.Close()
-					_, err = copyBlocks(b.Context(), disk.p, z, size, func(uint64) {})
+					_, err = direct.Copy(b.Context(), disk.p, z, size, func(uint64) {})
 					return err
 				}))
 			}
@@ -93,12 +94,12 @@ func timed(b *testing.B, p partition, write func() error) time.Duration {
 
 // copyPlain writes what is in memory, and does nothing else.
 func copyPlain(p io.WriterAt, content []byte) error {
-	block, err := newBlock(blockSize)
+	block, err := direct.NewBlock(direct.BlockSize)
 	if err != nil {
 		return err
 	}
-	defer block.free()
-	for at := 0; at < len(content); at += blockSize {
+	defer block.Free()
+	for at := 0; at < len(content); at += direct.BlockSize {
 		copy(block, content[at:])
 		if _, err := p.WriteAt(block, int64(at)); err != nil {
 			return err
