@@ -12,6 +12,7 @@ import (
 var checks = []func(*checker){
 	checkHeader,
 	checkMachine,
+	checkInstall,
 	checkInterfaces,
 	checkResolver,
 	checkProxy,

@@ -66,9 +66,8 @@ func (s System) Disks(mounts []Mount, booted string) ([]Disk, error) {
 func (s System) disk(dir, name, transport string, mounts []Mount) Disk {
 	d := Disk{
 		Name: valid(name), Size: number(s.Sys, path.Join(dir, "size")) * sector, Transport: transport,
-		Model: cmp.Or(line(s.Sys, path.Join(dir, "device/model")), line(s.Sys, path.Join(dir, "device/name"))), // an SD card has a name
-		// Of a SCSI disk the number is in its vital product data only, which is not text.
-		Serial:    cmp.Or(line(s.Sys, path.Join(dir, "serial")), line(s.Sys, path.Join(dir, "device/serial"))),
+		Model:     cmp.Or(line(s.Sys, path.Join(dir, "device/model")), line(s.Sys, path.Join(dir, "device/name"))), // an SD card has a name
+		Serial:    cmp.Or(line(s.Sys, path.Join(dir, "serial")), line(s.Sys, path.Join(dir, "device/serial")), s.usbSerial(dir, transport), s.scsiSerial(dir)),
 		Removable: number(s.Sys, path.Join(dir, "removable")) == 1,
 		ReadOnly:  number(s.Sys, path.Join(dir, "ro")) == 1,
 		Rotatable: number(s.Sys, path.Join(dir, "queue/rotational")) == 1,
@@ -89,6 +88,34 @@ func (s System) disk(dir, name, transport string, mounts []Mount) Disk {
 		return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name)) // vda2 before vda10
 	})
 	return d
+}
+
+// usbSerial is the serial number of the USB device that a disk is part of, which is what is printed on a stick or an enclosure.
+func (s System) usbSerial(disk, transport string) string {
+	if transport != "usb" {
+		return ""
+	}
+	where, err := fs.ReadLink(s.Sys, disk)
+	if err != nil {
+		return ""
+	}
+	for dir := path.Join(path.Dir(disk), where); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if exists(s.Sys, path.Join(dir, "idVendor")) {
+			return line(s.Sys, path.Join(dir, "serial"))
+		}
+	}
+	return ""
+}
+
+// scsiSerial is the serial number in a SCSI disk's vital product data, page 0x80 (SPC-4, 7.8.15), as SATA disks have it too.
+func (s System) scsiSerial(disk string) string {
+	const header = 4
+	page, err := readAtMost(s.Sys, path.Join(disk, "device/vpd_pg80"), 256)
+	if err != nil || len(page) < header || page[1] != 0x80 {
+		return ""
+	}
+	text := page[header:]
+	return valid(strings.Trim(text[:min(len(text), int(page[3]))], " \x00"))
 }
 
 // nameByNumber names the partitions of Coracle's disk if none has a name: that is an MBR.

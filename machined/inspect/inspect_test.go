@@ -113,12 +113,14 @@ a line that is none
 }
 
 func TestDisks(t *testing.T) {
-	const sda, vda, nvme = "devices/pci0/usb1/1-1/host0/block/sda", "devices/pci0/virtio2/block/vda", "devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1"
+	const sda, sdb, vda, nvme = "devices/pci0/usb1/1-1/host0/block/sda", "devices/pci0/ata2/host2/block/sdb", "devices/pci0/virtio2/block/vda", "devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1"
 	s := System{Sys: files(map[string]string{
 		"class/block/vda@": "../../" + vda, "class/block/vda4@": "../../" + vda + "/vda4", "class/block/sda@": "../../" + sda,
 		"class/block/nvme0n1@": "../../" + nvme, "class/block/loop0@": "../../devices/virtual/block/loop0", "class/block/sr0@": "../../devices/pci0/ata1/host1/block/sr0",
 		vda + "/size": "2048\n", vda + "/serial": "s1\n", vda + "/queue/rotational": "1\n", vda + "/dev": "254:0\n",
 		vda + "/vda4/partition": "4\n", vda + "/vda4/size": "1024\n", vda + "/vda4/dev": "254:4\n", vda + "/vda4/uevent": "DEVNAME=vda4\nPARTNAME=CORACLE DATA\n",
+		"devices/pci0/usb1/1-1/idVendor": "0781\n", "devices/pci0/usb1/1-1/serial": "4C53\n",
+		"class/block/sdb@": "../../" + sdb, sdb + "/size": "8\n", sdb + "/device/vpd_pg80": "\x00\x80\x00\x0a  S5GX\x00\x00\x00\x00rest",
 		sda + "/size": "8\n", sda + "/removable": "1\n", sda + "/ro": "1\n", sda + "/device/model": "Stick \x01\xff\n",
 		nvme + "/size":                            "16\n",
 		"devices/virtual/block/loop0/size":        "99\n",
@@ -128,7 +130,8 @@ func TestDisks(t *testing.T) {
 	list, err := s.Disks([]Mount{{Device: "254:4", Target: "/var"}}, "/dev/vda")
 	want := []Disk{
 		{Name: "nvme0n1", Size: 8192, Transport: "nvme"},
-		{Name: "sda", Size: 4096, Model: "Stick ??", Transport: "usb", Removable: true, ReadOnly: true},
+		{Name: "sda", Size: 4096, Model: "Stick ??", Serial: "4C53", Transport: "usb", Removable: true, ReadOnly: true},
+		{Name: "sdb", Size: 4096, Serial: "S5GX", Transport: "ata"},
 		{Name: "vda", Size: 1 << 20, Serial: "s1", Transport: "virtio", Rotatable: true, Boot: true, Partitions: []Partition{{Name: "vda4", Label: "CORACLE DATA", Size: 1 << 19, MountedAt: "/var"}}},
 	}
 	if err != nil || !reflect.DeepEqual(list, want) {

@@ -18,24 +18,31 @@ var bootLock sync.Mutex
 // WithBoot mounts the BOOT partition (FAT), calls do with the directory that it is mounted on, and unmounts it. When
 // readwrite is set everything written is on the disk when WithBoot returns nil. FAT has no journal: write
 // little, whole files, and sync what matters.
-func WithBoot(boot handover.Boot, readwrite bool, do func(dir string) error) (err error) {
+func WithBoot(boot handover.Boot, readwrite bool, do func(dir string) error) error {
 	if boot.Boot == "" {
 		return ErrNoDisk
 	}
+	return BootAlone(func() (err error) {
+		if err := mountBoot(boot.Boot, readwrite); err != nil {
+			return err
+		}
+		defer func() {
+			if unmounted := unmountSynced(bootDir, readwrite); unmounted != nil {
+				err = errors.Join(err, fmt.Errorf("BOOT (%s): %w", boot.Boot, unmounted))
+			}
+		}()
+		return do(bootDir)
+	})
+}
+
+// BootAlone calls do while machined has BOOT not mounted, and nobody else in machined changes it.
+func BootAlone(do func() error) error {
 	bootLock.Lock()
 	defer bootLock.Unlock()
 	// A machined that was killed may have left it mounted.
 	for unix.Unmount(bootDir, unix.MNT_DETACH) == nil {
 	}
-	if err := mountBoot(boot.Boot, readwrite); err != nil {
-		return err
-	}
-	defer func() {
-		if unmounted := unmountSynced(bootDir, readwrite); unmounted != nil {
-			err = errors.Join(err, fmt.Errorf("BOOT (%s): %w", boot.Boot, unmounted))
-		}
-	}()
-	return do(bootDir)
+	return do()
 }
 
 // mountBoot mounts BOOT, also when a pod has it mounted too: the kernel has one state of a file system, read-only or not, for

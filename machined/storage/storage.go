@@ -160,6 +160,15 @@ func partition(d *disk) (*partitions.Table, []string, error) {
 
 // format makes DATA's file system, and then gives the partition the name that says so.
 func format(ctx context.Context, d *disk, table *partitions.Table, device string, progress func(string)) error {
+	if err := makeFileSystem(ctx, device, progress); err != nil {
+		return err
+	}
+	table.Partition(dataPartition(table)).SetName(dataName)
+	return table.Write(d, partitions.Health{})
+}
+
+// makeFileSystem makes a file system for DATA, and returns when it is on the disk.
+func makeFileSystem(ctx context.Context, device string, progress func(string)) error {
 	progress("making the file system of " + device)
 	if out, err := command(ctx, mkfsPath, mkfsArguments(device)...); err != nil {
 		return fmt.Errorf("%s %s: %w: %s", mkfsPath, device, err, strings.TrimSpace(string(out)))
@@ -172,8 +181,7 @@ func format(ctx context.Context, d *disk, table *partitions.Table, device string
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("write the file system of %s: %w", device, err)
 	}
-	table.Partition(dataPartition(table)).SetName(dataName)
-	return table.Write(d, partitions.Health{})
+	return nil
 }
 
 func mountData(device, dir string) error {

@@ -65,6 +65,7 @@ var texts = map[reflect.Type]textType{
 	reflect.TypeFor[netip.Prefix]():   {"address/length", `^[0-9A-Fa-f.:]+/[0-9]+$`},
 	reflect.TypeFor[types.Networks](): {"network, or two", `^[0-9A-Fa-f.:]+/[0-9]+( *, *[0-9A-Fa-f.:]+/[0-9]+)?$`},
 	reflect.TypeFor[types.Duration](): {"duration", `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`},
+	reflect.TypeFor[types.Size]():     {"size", `^[0-9]+ *([MGT]i?B)$`},
 	reflect.TypeFor[keys.PublicKey](): {"public key", `^ed25519:[A-Za-z0-9+/]{43}=$`},
 }
 

@@ -11,10 +11,12 @@ type Machine struct {
 	// Architecture of the processor that the config is for; a machine of another refuses it. Default: any.
 	Arch string `yaml:"arch" enum:"amd64|arm64|arm" example:"arm64" applies:"now"`
 	// What the machine does in its cluster.
-	Role    Role    `yaml:"role" required:"true" enum:"server|agent" applies:"never"`
-	Network Network `yaml:"network" applies:"now"`
-	Time    Time    `yaml:"time" applies:"now"`
-	API     API     `yaml:"api" applies:"now"`
+	Role Role `yaml:"role" required:"true" enum:"server|agent" applies:"never"`
+	// Copy Coracle to this disk of the machine, and run from there. One that runs from it already, or has a cluster, stays as it is.
+	Install *Install `yaml:"install" applies:"now"`
+	Network Network  `yaml:"network" applies:"now"`
+	Time    Time     `yaml:"time" applies:"now"`
+	API     API      `yaml:"api" applies:"now"`
 	// Kernel settings, by their names with dots or slashes; they go over Coracle's own. No patterns (*).
 	Sysctls map[string]string `yaml:"sysctls" example:"{vm.swappiness: 10}" applies:"now"`
 	// Kernel modules to load, as far as the image has them. One that is taken from the list stays loaded until the next boot.
