@@ -60,6 +60,7 @@ type daemon struct {
 	configs    configs
 	updater    *update.Updater
 	boots      *boots.Counter
+	installer  installer
 
 	nodeChanged     chan struct{} // a signal that node is another
 	scheduleChanged chan struct{} // that upgrades may be due at other times
@@ -106,6 +107,7 @@ func newDaemon(ctx context.Context, line *os.File) *daemon {
 	d.configs = newConfigs(d)
 	d.updater = newUpdater(d)
 	d.boots = &boots.Counter{Path: bootsPath}
+	d.installer = newInstaller()
 	d.api = &api.Server{Log: d.log, Backend: d.backend()}
 	return d
 }

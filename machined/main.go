@@ -49,6 +49,7 @@ func main() {
 		d.loops.Go(d.watchTrial)
 		d.loops.Go(d.keepBootFiles)
 		d.loops.Go(d.watchBoot)
+		d.loops.Go(d.runInstaller)
 		d.loop("schedule of upgrades", 10*time.Minute, d.runSchedule)
 		d.awaitConfig()
 	}()

@@ -25,13 +25,13 @@ type node struct {
 	ipv6    netip.Addr // beside it, in a cluster of both families; zero: none
 }
 
-// startKube lets Kubernetes run, as soon as the node has an address, but not in safe mode. See placeNode.
+// startKube lets Kubernetes run, as soon as the node has an address, but not in safe mode, and not before the machine is installed. See placeNode.
 func (d *daemon) startKube(context.Context) error {
 	c, configured := d.current()
 	if !configured || !d.dataReady {
 		return nil
 	}
-	if d.boots.Safe() {
+	if d.boots.Safe() || d.installs() {
 		d.kube.Dismiss()
 		return nil
 	}

@@ -11,7 +11,8 @@ var phases = []sequence.Phase[*daemon]{
 	{Name: "hardware", Run: (*daemon).lookAtHardware},
 	{Name: "storage", Run: (*daemon).prepareStorage},
 	{Name: "media", Run: (*daemon).mountMedia},
-	{Name: "identity", After: []string{"storage"}, Run: (*daemon).identify},
+	{Name: "identity of a copy", After: []string{"storage"}, Run: (*daemon).leaveIdentity},
+	{Name: "identity", After: []string{"identity of a copy"}, Run: (*daemon).identify},
 	{Name: "upgrade", After: []string{"storage"}, Run: (*daemon).recoverUpdate},
 	{Name: "staged config", After: []string{"storage"}, Run: (*daemon).takeStaged},
 	{Name: "config", After: []string{"staged config", "media"}, Run: (*daemon).findConfig},
@@ -23,7 +24,8 @@ var phases = []sequence.Phase[*daemon]{
 	{Name: "time", After: []string{"saved clock", "config"}, Run: (*daemon).startTime},
 	{Name: "logs", After: []string{"config"}, Run: (*daemon).sendLogs},
 	{Name: "watchdog", After: []string{"config"}, Run: (*daemon).configureWatchdog},
+	{Name: "install", After: []string{"identity", "config", "upgrade"}, Run: (*daemon).prepareInstall},
 	{Name: "boots", After: []string{"config", "upgrade"}, Run: (*daemon).countBoot},
 	// Not after network or time: kube waits for an address itself, and for the time not at all.
-	{Name: "kube", After: []string{"saved clock", "media", "name", "kernel", "upgrade", "boots"}, Run: (*daemon).startKube},
+	{Name: "kube", After: []string{"saved clock", "media", "name", "kernel", "upgrade", "install", "boots"}, Run: (*daemon).startKube},
 }

@@ -7,13 +7,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/coracle-os/coracle/init/control"
 	kube "github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/api"
 	"github.com/coracle-os/coracle/machined/apply"
 	"github.com/coracle-os/coracle/machined/config"
+	"github.com/coracle-os/coracle/machined/config/types"
 	"github.com/coracle-os/coracle/machined/effect"
+	"github.com/coracle-os/coracle/machined/install"
 	"github.com/coracle-os/coracle/machined/state"
 	"github.com/coracle-os/coracle/machined/storage"
 )
@@ -28,7 +31,25 @@ func (d owned) Current() apply.Config {
 	return apply.Config{Text: d.text, MachineConfig: d.config, From: m.Config.Source}
 }
 
-func (d owned) Effects(changed []string) []string { return effect.Names(effect.For(effects, changed)) }
+// Effects names the parts that take the config up. What machine.install means for a disk is said with it.
+func (d owned) Effects(c types.MachineConfig, changed []string) []string {
+	names := effect.Names(effect.For(effects, changed))
+	if !slices.ContainsFunc(changed, concernsInstall) || c.Machine.Install == nil {
+		return names
+	}
+	if plan := install.Decide(d.situation(c.Machine.Install)).Plan(c.Machine.Install.Then); plan != "" {
+		for i, name := range names {
+			if name == effectInstall {
+				names[i] = name + ": " + plan
+			}
+		}
+	}
+	return names
+}
+
+func (d owned) Refusals(c types.MachineConfig, changed []string) []string {
+	return d.installRefusals(c, changed)
+}
 
 // Use puts a config in force. The first one concerns every part of the machine, as does one that ends safe mode.
 func (d owned) Use(ctx context.Context, c apply.Config, changed []string) error {

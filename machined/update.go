@@ -190,7 +190,7 @@ func (d *daemon) healthProblems(ctx context.Context, nodeReady bool) []string {
 	}
 	m, _ := d.store.Get()
 	c, configured := d.current()
-	if configured && c.Machine.Role == types.Server {
+	if configured && c.Machine.Role == types.Server && !d.installs() {
 		problems = append(problems, kubeProblems(m, nodeReady)...)
 	}
 	return problems

@@ -27,7 +27,7 @@ var checks = []check{
 	{"config", func(m state.Machine) string { return unless(m.Role != "", "the machine has no config") }, []string{"config"}},
 	{"data", func(m state.Machine) string { return unless(m.Data.Ready, "DATA is not mounted") }, []string{"data"}},
 	{"network", func(m state.Machine) string { return unless(len(m.Addresses) > 0, "no interface has an address") }, []string{"network"}},
-	{"kube", kubeRuns, []string{"kube", "modules"}},
+	{"kube", kubeRuns, []string{"kube", "modules", "install"}},
 	{"api", apiReady, nil},
 	{"node", nodeReady, nil},
 }
@@ -43,6 +43,8 @@ func kubeRuns(m state.Machine) string {
 	switch {
 	case m.ShuttingDown != "":
 		return "the machine is going down: " + m.ShuttingDown
+	case m.Install.Step != "":
+		return strings.TrimSuffix("Kubernetes does not run here, as the machine is to be installed on another disk ("+m.Install.Step+"): "+m.Install.Disk, ": ")
 	case m.Kube.Phase == state.Waiting:
 		return "Kubernetes ended and is started again: " + m.Kube.LastExit
 	case m.Kube.Phase == state.Stopping:

@@ -78,6 +78,9 @@ func toStatus(m state.Machine) *machinepb.Status {
 		Data:   &machinepb.DataStatus{Ready: m.Data.Ready, Device: m.Data.Device, TotalBytes: m.Data.Total, UsedBytes: m.Data.Used},
 		Memory: &machinepb.MemoryStatus{TotalBytes: m.Memory.Total, AvailableBytes: m.Memory.Available},
 	}
+	if i := m.Install; i.Step != "" {
+		s.Install = &machinepb.InstallStatus{Step: i.Step, Disk: text(i.Disk), DoneBytes: i.Done, TotalBytes: i.Total}
+	}
 	for _, a := range m.Addresses {
 		s.Addresses = append(s.Addresses, &machinepb.Address{Interface: text(a.Interface), Prefix: a.Prefix})
 	}

@@ -63,8 +63,10 @@ type Config struct {
 type Machine interface {
 	// Current is the config in force.
 	Current() Config
-	// Effects names the parts that take up a change of these fields.
-	Effects(changed []string) []string
+	// Effects names the parts that take up a change of these fields, with what is worth knowing before.
+	Effects(c types.MachineConfig, changed []string) []string
+	// Refusals are the reasons why this machine cannot have a config in which these fields are others.
+	Refusals(c types.MachineConfig, changed []string) []string
 	// Use puts c in force; when that fails, the one before is again.
 	Use(ctx context.Context, c Config, changed []string) error
 	// Reboot asks for a reboot, and returns before it.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/coracle-os/coracle/machined/config"
 	"github.com/coracle-os/coracle/machined/config/strict"
+	"github.com/coracle-os/coracle/machined/config/types"
 )
 
 // text is a valid config with an admin's key and more fields of machine.
@@ -36,12 +37,14 @@ type box struct {
 	reboots  int
 	used     []string // texts that were put in force
 	statuses []Status
+	refusals []string
 }
 
-func (b *box) Current() Config                   { return b.current }
-func (b *box) Effects(changed []string) []string { return changed }
-func (b *box) Cluster() bool                     { return b.cluster }
-func (b *box) Reboot(string) error               { b.reboots++; return nil }
+func (b *box) Current() Config                                          { return b.current }
+func (b *box) Effects(_ types.MachineConfig, changed []string) []string { return changed }
+func (b *box) Refusals(types.MachineConfig, []string) []string          { return b.refusals }
+func (b *box) Cluster() bool                                            { return b.cluster }
+func (b *box) Reboot(string) error                                      { b.reboots++; return nil }
 
 func (b *box) Use(_ context.Context, c Config, _ []string) error {
 	if b.broken {
@@ -90,7 +93,8 @@ func TestApply(t *testing.T) {
 		first        bool // the machine has no config yet
 		noCluster    bool
 		broken       bool
-		refused      string // part of the reason
+		machine      []string // reasons of the machine's own
+		refused      string   // part of the reason
 		invalid      bool
 		staged, none bool // what becomes of it: staged, nothing; else it is in force
 		reboots      int
@@ -103,6 +107,7 @@ func TestApply(t *testing.T) {
 		"dry run":                  {request: Request{Text: text(""), DryRun: true}, none: true},
 		"staged":                   {request: Request{Text: text(""), Mode: Staged}, staged: true, none: true},
 		"does not take effect":     {request: Request{Text: text("")}, broken: true, refused: "the one before is in force again: sysctl", none: true},
+		"the machine says no":      {request: Request{Text: text("")}, machine: []string{"it has a cluster here"}, refused: "it has a cluster here", none: true},
 		"known digest":             {request: Request{Text: text(""), IfDigest: Digest(old)}},
 		"unknown digest":           {request: Request{Text: text(""), IfDigest: Digest(nil) + "00"}, refused: "is another by now", none: true},
 		"cluster's network":        {request: Request{Text: textWith("", "cluster: {podCIDR: 10.99.0.0/16}\n")}, refused: "cluster.podCIDR cannot change", none: true},
@@ -122,7 +127,7 @@ func TestApply(t *testing.T) {
 				before = nil
 			}
 			a, b, files := newApplier(t, before)
-			b.broken, b.cluster = tc.broken, !tc.noCluster
+			b.broken, b.cluster, b.refusals = tc.broken, !tc.noCluster, tc.machine
 			r, err := a.Apply(t.Context(), tc.request)
 			if (err == nil) != (tc.refused == "" && !tc.invalid) || err != nil && !strings.Contains(err.Error(), tc.refused) {
 				t.Fatalf("error %v, want %q", err, tc.refused)

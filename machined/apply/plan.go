@@ -61,6 +61,7 @@ func (a *Applier) plan(r Request) (plan, error) {
 			p.result.Reboot = p.result.Reboot || p.old.Text != nil
 		}
 	}
+	reasons = append(reasons, a.Machine.Refusals(c, p.changed)...)
 	if p.result.Reboot && (r.Mode == NoReboot || r.Mode == Try) {
 		reasons = append(reasons, fmt.Sprintf("%s: a change needs a reboot, which mode %s excludes; use auto or staged", strings.Join(needing(p.result.Changes, change.Reboot), ", "), r.Mode))
 	}
@@ -80,7 +81,7 @@ func (a *Applier) plan(r Request) (plan, error) {
 		return plan{}, &Refused{reasons}
 	}
 	if r.Mode != Staged {
-		p.result.Effects = a.Machine.Effects(p.changed)
+		p.result.Effects = a.Machine.Effects(c, p.changed)
 	}
 	return p, nil
 }

@@ -64,6 +64,10 @@ func TestRender(t *testing.T) {
 		"rolled-back": func(m *state.Machine) {
 			m.Conditions = []state.Condition{{Severity: state.Warning, Message: "Rolled back version 0.2.0: it did not get healthy in time: kube is not healthy: the Kubernetes API is not ready.", Hint: "`coraclectl slots` has more; install another version, or force this one"}}
 		},
+		"installing": func(m *state.Machine) {
+			m.Kube, m.Install = state.Kube{Phase: state.Off}, state.Install{Step: state.InstallCopies, Disk: "/dev/nvme0n1 (Samsung SSD 980, serial S649, nvme, 500 GB)", Done: 45, Total: 100}
+			m.Conditions = []state.Condition{{Severity: state.Info, Message: "Coracle is copied to /dev/nvme0n1 (Samsung SSD 980, serial S649, nvme, 500 GB).", Hint: "the machine starts from there when that is done; a power cut does no harm"}}
+		},
 		"shutting-down": func(m *state.Machine) { m.ShuttingDown, m.Kube.Phase = "reboot", state.Stopping },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -59,6 +59,9 @@ func Render(m state.Machine, now time.Time, colour bool) string {
 	if left := m.Upgrade.TrialUntil.Sub(now); !m.Upgrade.TrialUntil.IsZero() {
 		s.styled(Columns, warning, "Upgrade", fmt.Sprintf("version %s is on trial, %d s left", m.Version, max(0, int(left.Seconds()))))
 	}
+	if m.Install.Step != "" {
+		s.styled(Columns, warning, "Install", install(m.Install))
+	}
 	s.field("Time", clock(m.Time, now))
 	s.field("DATA", disk(m.Data))
 	s.field("Memory", memory(m.Memory))
@@ -247,6 +250,15 @@ func clock(t state.Time, now time.Time) string {
 		return text + ", set by " + t.Server
 	}
 	return text + ", no time server has answered yet"
+}
+
+// install says how far a machine is that is to be installed on another disk.
+func install(i state.Install) string {
+	text := strings.TrimSpace(i.Step + " " + i.Disk)
+	if i.Step != state.InstallCopies {
+		return text
+	}
+	return fmt.Sprintf("copying to %s, %d %%", i.Disk, i.Done*100/max(1, i.Total))
 }
 
 func disk(d state.Disk) string {

@@ -20,6 +20,7 @@ const (
 	Power     Kind = "power"     // the machine goes down
 	API       Kind = "api"       // callers who may not call
 	Upgrade   Kind = "upgrade"   // another version was installed
+	Install   Kind = "install"   // the system was copied to another disk
 )
 
 // Event is something that happened.

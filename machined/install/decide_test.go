@@ -78,13 +78,23 @@ func TestCopiesAreRemembered(t *testing.T) {
 	if list, err := Copies(dir); list != nil || err != nil {
 		t.Errorf("%v, %v", list, err)
 	}
-	for i := range mostCopies + 3 {
-		if err := Remember(dir, Made{Table: string(rune('a' + i%26)), Machine: "m"}); err != nil {
+	if err := write(dir, copiesName, make([]Made, mostCopies-2)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if err := Remember(dir, Made{Table: string(rune('a' + i)), Machine: "m"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if list, err := Copies(dir); err != nil || len(list) != mostCopies || list[mostCopies-1].Table != string(rune('a'+(mostCopies+2)%26)) {
+	if list, err := Copies(dir); err != nil || len(list) != mostCopies || list[mostCopies-1].Table != "e" || list[mostCopies-5].Table != "a" {
 		t.Errorf("%d, %v", len(list), err)
+	}
+	list := []Made{{Table: "1", Machine: "m"}, {Table: "2", Machine: "n"}, {Table: "3", Machine: "m"}}
+	if last := CopyOf(list, "m"); last == nil || last.Table != "3" {
+		t.Errorf("%+v", last)
+	}
+	if last := CopyOf(list, "o"); last != nil {
+		t.Errorf("%+v", last)
 	}
 	if is, err := IsInstalled(dir); is || err != nil {
 		t.Error(is, err)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/coracle-os/coracle/machined/atomicfile"
@@ -43,6 +44,16 @@ func Copies(dir string) ([]Made, error) {
 		return nil, fmt.Errorf("read which disks this system was copied to: %w", err)
 	}
 	return list, nil
+}
+
+// CopyOf is the last copy that has the identity of the machine with that ID; nil: there is none.
+func CopyOf(copies []Made, machine string) *Made {
+	for i := range slices.Backward(copies) {
+		if copies[i].Machine == machine {
+			return &copies[i]
+		}
+	}
+	return nil
 }
 
 // Remember adds a copy. It is to be on the disk before the copy can be started from: that is never made again.

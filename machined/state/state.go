@@ -31,6 +31,7 @@ type Machine struct {
 	Memory       Memory      `json:"memory"`
 	Kube         Kube        `json:"kube"`
 	Upgrade      Upgrade     `json:"upgrade"`
+	Install      Install     `json:"install,omitzero"`
 	Conditions   []Condition `json:"conditions,omitempty"`   // what is wrong, the worst first
 	ShuttingDown string      `json:"shuttingDown,omitempty"` // why: restart, power off, or asked by init
 }
@@ -117,6 +118,21 @@ type Kube struct {
 type Upgrade struct {
 	TrialUntil time.Time       `json:"trialUntil,omitzero"` // when it is given up, by the monotonic clock; zero: nothing is on trial
 	Last       *update.Outcome `json:"last,omitempty"`
+}
+
+// Steps of a machine that is to be installed on another disk, and so does not start Kubernetes.
+const (
+	InstallWaits  = "waiting"   // it cannot be, or not yet: a condition says why
+	InstallCopies = "copying"   //
+	InstallDone   = "installed" // and is to be started from there
+)
+
+// Install is how far a machine is that is to be installed on another disk.
+type Install struct {
+	Step  string `json:"step,omitempty"` // empty: it is not to be
+	Disk  string `json:"disk,omitempty"` // for a person; empty: none is selected
+	Done  uint64 `json:"done,omitempty"` // bytes written and read back
+	Total uint64 `json:"total,omitempty"`
 }
 
 // Store holds the state. Its methods may be called from several goroutines.

@@ -157,6 +157,9 @@ func (u *Updater) begin() (end func(), err error) {
 	return nil, err
 }
 
+// Hold keeps upgrades from being installed until release is called. An error is why they cannot be kept from it now.
+func (u *Updater) Hold() (release func(), err error) { return u.begin() }
+
 func (u *Updater) onTrial() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()

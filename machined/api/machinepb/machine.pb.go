@@ -380,6 +380,7 @@ type Status struct {
 	ShuttingDown  string                 `protobuf:"bytes,18,opt,name=shutting_down,json=shuttingDown,proto3" json:"shutting_down,omitempty"` // why; empty: it is not
 	Upgrade       *UpgradeStatus         `protobuf:"bytes,19,opt,name=upgrade,proto3" json:"upgrade,omitempty"`
 	Board         *Board                 `protobuf:"bytes,20,opt,name=board,proto3" json:"board,omitempty"`
+	Install       *InstallStatus         `protobuf:"bytes,21,opt,name=install,proto3" json:"install,omitempty"` // unset: the machine is not to be installed on another disk
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +555,82 @@ func (x *Status) GetBoard() *Board {
 	return nil
 }
 
+func (x *Status) GetInstall() *InstallStatus {
+	if x != nil {
+		return x.Install
+	}
+	return nil
+}
+
+// InstallStatus is how far a machine is that is to be installed on another disk, and so does not run Kubernetes.
+type InstallStatus struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Step          string                 `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`                             // waiting (a condition says for what), copying, installed
+	Disk          string                 `protobuf:"bytes,2,opt,name=disk,proto3" json:"disk,omitempty"`                             // for a person; empty: none is selected
+	DoneBytes     uint64                 `protobuf:"varint,3,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"` // written and read back
+	TotalBytes    uint64                 `protobuf:"varint,4,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InstallStatus) Reset() {
+	*x = InstallStatus{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InstallStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InstallStatus) ProtoMessage() {}
+
+func (x *InstallStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InstallStatus.ProtoReflect.Descriptor instead.
+func (*InstallStatus) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *InstallStatus) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *InstallStatus) GetDisk() string {
+	if x != nil {
+		return x.Disk
+	}
+	return ""
+}
+
+func (x *InstallStatus) GetDoneBytes() uint64 {
+	if x != nil {
+		return x.DoneBytes
+	}
+	return 0
+}
+
+func (x *InstallStatus) GetTotalBytes() uint64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
 // Board is the kind of machine.
 type Board struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -565,7 +642,7 @@ type Board struct {
 
 func (x *Board) Reset() {
 	*x = Board{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -577,7 +654,7 @@ func (x *Board) String() string {
 func (*Board) ProtoMessage() {}
 
 func (x *Board) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[7]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -590,7 +667,7 @@ func (x *Board) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Board.ProtoReflect.Descriptor instead.
 func (*Board) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{7}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Board) GetModel() string {
@@ -618,7 +695,7 @@ type UpgradeStatus struct {
 
 func (x *UpgradeStatus) Reset() {
 	*x = UpgradeStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -630,7 +707,7 @@ func (x *UpgradeStatus) String() string {
 func (*UpgradeStatus) ProtoMessage() {}
 
 func (x *UpgradeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[8]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -643,7 +720,7 @@ func (x *UpgradeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeStatus.ProtoReflect.Descriptor instead.
 func (*UpgradeStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{8}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *UpgradeStatus) GetTrialRemaining() *durationpb.Duration {
@@ -675,7 +752,7 @@ type UpgradeOutcome struct {
 
 func (x *UpgradeOutcome) Reset() {
 	*x = UpgradeOutcome{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +764,7 @@ func (x *UpgradeOutcome) String() string {
 func (*UpgradeOutcome) ProtoMessage() {}
 
 func (x *UpgradeOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[9]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +777,7 @@ func (x *UpgradeOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeOutcome.ProtoReflect.Descriptor instead.
 func (*UpgradeOutcome) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{9}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UpgradeOutcome) GetVersion() string {
@@ -759,7 +836,7 @@ type ConfigStatus struct {
 
 func (x *ConfigStatus) Reset() {
 	*x = ConfigStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +848,7 @@ func (x *ConfigStatus) String() string {
 func (*ConfigStatus) ProtoMessage() {}
 
 func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[10]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +861,7 @@ func (x *ConfigStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigStatus.ProtoReflect.Descriptor instead.
 func (*ConfigStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{10}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ConfigStatus) GetSource() string {
@@ -834,7 +911,7 @@ type ConfigSource struct {
 
 func (x *ConfigSource) Reset() {
 	*x = ConfigSource{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -846,7 +923,7 @@ func (x *ConfigSource) String() string {
 func (*ConfigSource) ProtoMessage() {}
 
 func (x *ConfigSource) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[11]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -859,7 +936,7 @@ func (x *ConfigSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigSource.ProtoReflect.Descriptor instead.
 func (*ConfigSource) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{11}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ConfigSource) GetName() string {
@@ -893,7 +970,7 @@ type ConfigTry struct {
 
 func (x *ConfigTry) Reset() {
 	*x = ConfigTry{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +982,7 @@ func (x *ConfigTry) String() string {
 func (*ConfigTry) ProtoMessage() {}
 
 func (x *ConfigTry) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[12]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +995,7 @@ func (x *ConfigTry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigTry.ProtoReflect.Descriptor instead.
 func (*ConfigTry) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{12}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ConfigTry) GetRemaining() *durationpb.Duration {
@@ -938,7 +1015,7 @@ type Address struct {
 
 func (x *Address) Reset() {
 	*x = Address{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1027,7 @@ func (x *Address) String() string {
 func (*Address) ProtoMessage() {}
 
 func (x *Address) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[13]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1040,7 @@ func (x *Address) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Address.ProtoReflect.Descriptor instead.
 func (*Address) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{13}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Address) GetInterface() string {
@@ -993,7 +1070,7 @@ type TimeStatus struct {
 
 func (x *TimeStatus) Reset() {
 	*x = TimeStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1082,7 @@ func (x *TimeStatus) String() string {
 func (*TimeStatus) ProtoMessage() {}
 
 func (x *TimeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[14]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1095,7 @@ func (x *TimeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimeStatus.ProtoReflect.Descriptor instead.
 func (*TimeStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{14}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TimeStatus) GetDisabled() bool {
@@ -1068,7 +1145,7 @@ type DataStatus struct {
 
 func (x *DataStatus) Reset() {
 	*x = DataStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1157,7 @@ func (x *DataStatus) String() string {
 func (*DataStatus) ProtoMessage() {}
 
 func (x *DataStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[15]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1170,7 @@ func (x *DataStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataStatus.ProtoReflect.Descriptor instead.
 func (*DataStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{15}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DataStatus) GetReady() bool {
@@ -1134,7 +1211,7 @@ type MemoryStatus struct {
 
 func (x *MemoryStatus) Reset() {
 	*x = MemoryStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1223,7 @@ func (x *MemoryStatus) String() string {
 func (*MemoryStatus) ProtoMessage() {}
 
 func (x *MemoryStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[16]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1236,7 @@ func (x *MemoryStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryStatus.ProtoReflect.Descriptor instead.
 func (*MemoryStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{16}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MemoryStatus) GetTotalBytes() uint64 {
@@ -1195,7 +1272,7 @@ type KubeStatus struct {
 
 func (x *KubeStatus) Reset() {
 	*x = KubeStatus{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1207,7 +1284,7 @@ func (x *KubeStatus) String() string {
 func (*KubeStatus) ProtoMessage() {}
 
 func (x *KubeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[17]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1220,7 +1297,7 @@ func (x *KubeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KubeStatus.ProtoReflect.Descriptor instead.
 func (*KubeStatus) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{17}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *KubeStatus) GetPhase() string {
@@ -1312,7 +1389,7 @@ type Component struct {
 
 func (x *Component) Reset() {
 	*x = Component{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1401,7 @@ func (x *Component) String() string {
 func (*Component) ProtoMessage() {}
 
 func (x *Component) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[18]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1414,7 @@ func (x *Component) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Component.ProtoReflect.Descriptor instead.
 func (*Component) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{18}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Component) GetName() string {
@@ -1381,7 +1458,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1470,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[19]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1483,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{19}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Condition) GetId() string {
@@ -1453,7 +1530,7 @@ type WatchHealthRequest struct {
 
 func (x *WatchHealthRequest) Reset() {
 	*x = WatchHealthRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1542,7 @@ func (x *WatchHealthRequest) String() string {
 func (*WatchHealthRequest) ProtoMessage() {}
 
 func (x *WatchHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[20]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1555,7 @@ func (x *WatchHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHealthRequest.ProtoReflect.Descriptor instead.
 func (*WatchHealthRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{20}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchHealthRequest) GetUntilHealthy() bool {
@@ -1497,7 +1574,7 @@ type WatchHealthResponse struct {
 
 func (x *WatchHealthResponse) Reset() {
 	*x = WatchHealthResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1586,7 @@ func (x *WatchHealthResponse) String() string {
 func (*WatchHealthResponse) ProtoMessage() {}
 
 func (x *WatchHealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[21]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1599,7 @@ func (x *WatchHealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHealthResponse.ProtoReflect.Descriptor instead.
 func (*WatchHealthResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{21}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *WatchHealthResponse) GetChecks() []*HealthCheck {
@@ -1544,7 +1621,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1633,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[22]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1646,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{22}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HealthCheck) GetName() string {
@@ -1602,7 +1679,7 @@ type GetConfigRequest struct {
 
 func (x *GetConfigRequest) Reset() {
 	*x = GetConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1691,7 @@ func (x *GetConfigRequest) String() string {
 func (*GetConfigRequest) ProtoMessage() {}
 
 func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[23]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1704,7 @@ func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{23}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetConfigRequest) GetSecrets() bool {
@@ -1648,7 +1725,7 @@ type GetConfigResponse struct {
 
 func (x *GetConfigResponse) Reset() {
 	*x = GetConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1737,7 @@ func (x *GetConfigResponse) String() string {
 func (*GetConfigResponse) ProtoMessage() {}
 
 func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[24]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1750,7 @@ func (x *GetConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigResponse.ProtoReflect.Descriptor instead.
 func (*GetConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{24}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetConfigResponse) GetConfig() []byte {
@@ -1710,7 +1787,7 @@ type ApplyConfigRequest struct {
 
 func (x *ApplyConfigRequest) Reset() {
 	*x = ApplyConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1722,7 +1799,7 @@ func (x *ApplyConfigRequest) String() string {
 func (*ApplyConfigRequest) ProtoMessage() {}
 
 func (x *ApplyConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[25]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1735,7 +1812,7 @@ func (x *ApplyConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyConfigRequest.ProtoReflect.Descriptor instead.
 func (*ApplyConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{25}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ApplyConfigRequest) GetConfig() []byte {
@@ -1786,7 +1863,7 @@ type PatchConfigRequest struct {
 
 func (x *PatchConfigRequest) Reset() {
 	*x = PatchConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1875,7 @@ func (x *PatchConfigRequest) String() string {
 func (*PatchConfigRequest) ProtoMessage() {}
 
 func (x *PatchConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[26]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1888,7 @@ func (x *PatchConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchConfigRequest.ProtoReflect.Descriptor instead.
 func (*PatchConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{26}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PatchConfigRequest) GetPatch() []byte {
@@ -1862,7 +1939,7 @@ type ApplyConfigResponse struct {
 
 func (x *ApplyConfigResponse) Reset() {
 	*x = ApplyConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +1951,7 @@ func (x *ApplyConfigResponse) String() string {
 func (*ApplyConfigResponse) ProtoMessage() {}
 
 func (x *ApplyConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[27]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +1964,7 @@ func (x *ApplyConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyConfigResponse.ProtoReflect.Descriptor instead.
 func (*ApplyConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{27}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ApplyConfigResponse) GetChanges() []*ConfigChange {
@@ -1938,7 +2015,7 @@ type ConfigChange struct {
 
 func (x *ConfigChange) Reset() {
 	*x = ConfigChange{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +2027,7 @@ func (x *ConfigChange) String() string {
 func (*ConfigChange) ProtoMessage() {}
 
 func (x *ConfigChange) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[28]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2040,7 @@ func (x *ConfigChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigChange.ProtoReflect.Descriptor instead.
 func (*ConfigChange) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{28}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ConfigChange) GetPath() string {
@@ -2002,7 +2079,7 @@ type ConfirmConfigRequest struct {
 
 func (x *ConfirmConfigRequest) Reset() {
 	*x = ConfirmConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2014,7 +2091,7 @@ func (x *ConfirmConfigRequest) String() string {
 func (*ConfirmConfigRequest) ProtoMessage() {}
 
 func (x *ConfirmConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[29]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2027,7 +2104,7 @@ func (x *ConfirmConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmConfigRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{29}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{30}
 }
 
 type ConfirmConfigResponse struct {
@@ -2038,7 +2115,7 @@ type ConfirmConfigResponse struct {
 
 func (x *ConfirmConfigResponse) Reset() {
 	*x = ConfirmConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +2127,7 @@ func (x *ConfirmConfigResponse) String() string {
 func (*ConfirmConfigResponse) ProtoMessage() {}
 
 func (x *ConfirmConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[30]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +2140,7 @@ func (x *ConfirmConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmConfigResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{30}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{31}
 }
 
 type CancelConfigRequest struct {
@@ -2074,7 +2151,7 @@ type CancelConfigRequest struct {
 
 func (x *CancelConfigRequest) Reset() {
 	*x = CancelConfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2163,7 @@ func (x *CancelConfigRequest) String() string {
 func (*CancelConfigRequest) ProtoMessage() {}
 
 func (x *CancelConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[31]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2176,7 @@ func (x *CancelConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelConfigRequest.ProtoReflect.Descriptor instead.
 func (*CancelConfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{31}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{32}
 }
 
 type CancelConfigResponse struct {
@@ -2111,7 +2188,7 @@ type CancelConfigResponse struct {
 
 func (x *CancelConfigResponse) Reset() {
 	*x = CancelConfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2200,7 @@ func (x *CancelConfigResponse) String() string {
 func (*CancelConfigResponse) ProtoMessage() {}
 
 func (x *CancelConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[32]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2213,7 @@ func (x *CancelConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelConfigResponse.ProtoReflect.Descriptor instead.
 func (*CancelConfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{32}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CancelConfigResponse) GetCancelled() string {
@@ -2154,7 +2231,7 @@ type ListServicesRequest struct {
 
 func (x *ListServicesRequest) Reset() {
 	*x = ListServicesRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2243,7 @@ func (x *ListServicesRequest) String() string {
 func (*ListServicesRequest) ProtoMessage() {}
 
 func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[33]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2256,7 @@ func (x *ListServicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesRequest.ProtoReflect.Descriptor instead.
 func (*ListServicesRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{33}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{34}
 }
 
 type ListServicesResponse struct {
@@ -2191,7 +2268,7 @@ type ListServicesResponse struct {
 
 func (x *ListServicesResponse) Reset() {
 	*x = ListServicesResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2280,7 @@ func (x *ListServicesResponse) String() string {
 func (*ListServicesResponse) ProtoMessage() {}
 
 func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[34]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2293,7 @@ func (x *ListServicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServicesResponse.ProtoReflect.Descriptor instead.
 func (*ListServicesResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{34}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListServicesResponse) GetServices() []*Service {
@@ -2242,7 +2319,7 @@ type Service struct {
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2254,7 +2331,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[35]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2267,7 +2344,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{35}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Service) GetName() string {
@@ -2328,7 +2405,7 @@ type RestartServiceRequest struct {
 
 func (x *RestartServiceRequest) Reset() {
 	*x = RestartServiceRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2417,7 @@ func (x *RestartServiceRequest) String() string {
 func (*RestartServiceRequest) ProtoMessage() {}
 
 func (x *RestartServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[36]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2430,7 @@ func (x *RestartServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartServiceRequest.ProtoReflect.Descriptor instead.
 func (*RestartServiceRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{36}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RestartServiceRequest) GetName() string {
@@ -2371,7 +2448,7 @@ type RestartServiceResponse struct {
 
 func (x *RestartServiceResponse) Reset() {
 	*x = RestartServiceResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2383,7 +2460,7 @@ func (x *RestartServiceResponse) String() string {
 func (*RestartServiceResponse) ProtoMessage() {}
 
 func (x *RestartServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[37]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2396,7 +2473,7 @@ func (x *RestartServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartServiceResponse.ProtoReflect.Descriptor instead.
 func (*RestartServiceResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{37}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{38}
 }
 
 type GetLogsRequest struct {
@@ -2413,7 +2490,7 @@ type GetLogsRequest struct {
 
 func (x *GetLogsRequest) Reset() {
 	*x = GetLogsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2425,7 +2502,7 @@ func (x *GetLogsRequest) String() string {
 func (*GetLogsRequest) ProtoMessage() {}
 
 func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[38]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2438,7 +2515,7 @@ func (x *GetLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsRequest.ProtoReflect.Descriptor instead.
 func (*GetLogsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{38}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetLogsRequest) GetService() string {
@@ -2492,7 +2569,7 @@ type GetLogsResponse struct {
 
 func (x *GetLogsResponse) Reset() {
 	*x = GetLogsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2504,7 +2581,7 @@ func (x *GetLogsResponse) String() string {
 func (*GetLogsResponse) ProtoMessage() {}
 
 func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[39]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2517,7 +2594,7 @@ func (x *GetLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogsResponse.ProtoReflect.Descriptor instead.
 func (*GetLogsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{39}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetLogsResponse) GetData() []byte {
@@ -2538,7 +2615,7 @@ type GetEventsRequest struct {
 
 func (x *GetEventsRequest) Reset() {
 	*x = GetEventsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2627,7 @@ func (x *GetEventsRequest) String() string {
 func (*GetEventsRequest) ProtoMessage() {}
 
 func (x *GetEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[40]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2640,7 @@ func (x *GetEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventsRequest.ProtoReflect.Descriptor instead.
 func (*GetEventsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{40}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetEventsRequest) GetFollow() bool {
@@ -2596,7 +2673,7 @@ type GetEventsResponse struct {
 
 func (x *GetEventsResponse) Reset() {
 	*x = GetEventsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2608,7 +2685,7 @@ func (x *GetEventsResponse) String() string {
 func (*GetEventsResponse) ProtoMessage() {}
 
 func (x *GetEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[41]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2621,7 +2698,7 @@ func (x *GetEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEventsResponse.ProtoReflect.Descriptor instead.
 func (*GetEventsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{41}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetEventsResponse) GetEvent() *Event {
@@ -2635,7 +2712,7 @@ func (x *GetEventsResponse) GetEvent() *Event {
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Time          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`         // condition, config, service, power, api
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`         // condition, config, service, power, api, upgrade, install
 	Severity      string                 `protobuf:"bytes,3,opt,name=severity,proto3" json:"severity,omitempty"` // error, warning or info
 	Message       string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
 	By            string                 `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"` // name of the caller's key, when one is the cause
@@ -2645,7 +2722,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2657,7 +2734,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[42]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2670,7 +2747,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{42}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Event) GetTime() *timestamppb.Timestamp {
@@ -2716,7 +2793,7 @@ type ListProcessesRequest struct {
 
 func (x *ListProcessesRequest) Reset() {
 	*x = ListProcessesRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2728,7 +2805,7 @@ func (x *ListProcessesRequest) String() string {
 func (*ListProcessesRequest) ProtoMessage() {}
 
 func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[43]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2741,7 +2818,7 @@ func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesRequest.ProtoReflect.Descriptor instead.
 func (*ListProcessesRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{43}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{44}
 }
 
 type ListProcessesResponse struct {
@@ -2753,7 +2830,7 @@ type ListProcessesResponse struct {
 
 func (x *ListProcessesResponse) Reset() {
 	*x = ListProcessesResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2765,7 +2842,7 @@ func (x *ListProcessesResponse) String() string {
 func (*ListProcessesResponse) ProtoMessage() {}
 
 func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[44]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2778,7 +2855,7 @@ func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesResponse.ProtoReflect.Descriptor instead.
 func (*ListProcessesResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{44}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListProcessesResponse) GetProcesses() []*Process {
@@ -2807,7 +2884,7 @@ type Process struct {
 
 func (x *Process) Reset() {
 	*x = Process{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2819,7 +2896,7 @@ func (x *Process) String() string {
 func (*Process) ProtoMessage() {}
 
 func (x *Process) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[45]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2832,7 +2909,7 @@ func (x *Process) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Process.ProtoReflect.Descriptor instead.
 func (*Process) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{45}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Process) GetPid() int32 {
@@ -2920,7 +2997,7 @@ type GetMemoryRequest struct {
 
 func (x *GetMemoryRequest) Reset() {
 	*x = GetMemoryRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3009,7 @@ func (x *GetMemoryRequest) String() string {
 func (*GetMemoryRequest) ProtoMessage() {}
 
 func (x *GetMemoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[46]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3022,7 @@ func (x *GetMemoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemoryRequest.ProtoReflect.Descriptor instead.
 func (*GetMemoryRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{46}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{47}
 }
 
 type GetMemoryResponse struct {
@@ -2958,7 +3035,7 @@ type GetMemoryResponse struct {
 
 func (x *GetMemoryResponse) Reset() {
 	*x = GetMemoryResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2970,7 +3047,7 @@ func (x *GetMemoryResponse) String() string {
 func (*GetMemoryResponse) ProtoMessage() {}
 
 func (x *GetMemoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[47]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2983,7 +3060,7 @@ func (x *GetMemoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMemoryResponse.ProtoReflect.Descriptor instead.
 func (*GetMemoryResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{47}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *GetMemoryResponse) GetMeminfo() map[string]uint64 {
@@ -3013,7 +3090,7 @@ type CgroupMemory struct {
 
 func (x *CgroupMemory) Reset() {
 	*x = CgroupMemory{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3025,7 +3102,7 @@ func (x *CgroupMemory) String() string {
 func (*CgroupMemory) ProtoMessage() {}
 
 func (x *CgroupMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[48]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3038,7 +3115,7 @@ func (x *CgroupMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CgroupMemory.ProtoReflect.Descriptor instead.
 func (*CgroupMemory) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{48}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CgroupMemory) GetPath() string {
@@ -3084,7 +3161,7 @@ type ListMountsRequest struct {
 
 func (x *ListMountsRequest) Reset() {
 	*x = ListMountsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3096,7 +3173,7 @@ func (x *ListMountsRequest) String() string {
 func (*ListMountsRequest) ProtoMessage() {}
 
 func (x *ListMountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[49]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3109,7 +3186,7 @@ func (x *ListMountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMountsRequest.ProtoReflect.Descriptor instead.
 func (*ListMountsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{49}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{50}
 }
 
 type ListMountsResponse struct {
@@ -3121,7 +3198,7 @@ type ListMountsResponse struct {
 
 func (x *ListMountsResponse) Reset() {
 	*x = ListMountsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3133,7 +3210,7 @@ func (x *ListMountsResponse) String() string {
 func (*ListMountsResponse) ProtoMessage() {}
 
 func (x *ListMountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[50]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3146,7 +3223,7 @@ func (x *ListMountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMountsResponse.ProtoReflect.Descriptor instead.
 func (*ListMountsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{50}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListMountsResponse) GetMounts() []*Mount {
@@ -3170,7 +3247,7 @@ type Mount struct {
 
 func (x *Mount) Reset() {
 	*x = Mount{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3182,7 +3259,7 @@ func (x *Mount) String() string {
 func (*Mount) ProtoMessage() {}
 
 func (x *Mount) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[51]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3195,7 +3272,7 @@ func (x *Mount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mount.ProtoReflect.Descriptor instead.
 func (*Mount) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{51}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Mount) GetSource() string {
@@ -3248,7 +3325,7 @@ type ListDisksRequest struct {
 
 func (x *ListDisksRequest) Reset() {
 	*x = ListDisksRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3260,7 +3337,7 @@ func (x *ListDisksRequest) String() string {
 func (*ListDisksRequest) ProtoMessage() {}
 
 func (x *ListDisksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[52]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3273,7 +3350,7 @@ func (x *ListDisksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisksRequest.ProtoReflect.Descriptor instead.
 func (*ListDisksRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{52}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{53}
 }
 
 type ListDisksResponse struct {
@@ -3285,7 +3362,7 @@ type ListDisksResponse struct {
 
 func (x *ListDisksResponse) Reset() {
 	*x = ListDisksResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3297,7 +3374,7 @@ func (x *ListDisksResponse) String() string {
 func (*ListDisksResponse) ProtoMessage() {}
 
 func (x *ListDisksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[53]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3310,7 +3387,7 @@ func (x *ListDisksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDisksResponse.ProtoReflect.Descriptor instead.
 func (*ListDisksResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{53}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListDisksResponse) GetDisks() []*Disk {
@@ -3339,7 +3416,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3351,7 +3428,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[54]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3364,7 +3441,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{54}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Disk) GetName() string {
@@ -3456,7 +3533,7 @@ type Partition struct {
 
 func (x *Partition) Reset() {
 	*x = Partition{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3468,7 +3545,7 @@ func (x *Partition) String() string {
 func (*Partition) ProtoMessage() {}
 
 func (x *Partition) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[55]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3481,7 +3558,7 @@ func (x *Partition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partition.ProtoReflect.Descriptor instead.
 func (*Partition) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{55}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Partition) GetName() string {
@@ -3520,7 +3597,7 @@ type GetNetworkRequest struct {
 
 func (x *GetNetworkRequest) Reset() {
 	*x = GetNetworkRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3532,7 +3609,7 @@ func (x *GetNetworkRequest) String() string {
 func (*GetNetworkRequest) ProtoMessage() {}
 
 func (x *GetNetworkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[56]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3545,7 +3622,7 @@ func (x *GetNetworkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNetworkRequest.ProtoReflect.Descriptor instead.
 func (*GetNetworkRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{56}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{57}
 }
 
 type GetNetworkResponse struct {
@@ -3561,7 +3638,7 @@ type GetNetworkResponse struct {
 
 func (x *GetNetworkResponse) Reset() {
 	*x = GetNetworkResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3573,7 +3650,7 @@ func (x *GetNetworkResponse) String() string {
 func (*GetNetworkResponse) ProtoMessage() {}
 
 func (x *GetNetworkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[57]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3586,7 +3663,7 @@ func (x *GetNetworkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNetworkResponse.ProtoReflect.Descriptor instead.
 func (*GetNetworkResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{57}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *GetNetworkResponse) GetInterfaces() []*Interface {
@@ -3645,7 +3722,7 @@ type Interface struct {
 
 func (x *Interface) Reset() {
 	*x = Interface{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3657,7 +3734,7 @@ func (x *Interface) String() string {
 func (*Interface) ProtoMessage() {}
 
 func (x *Interface) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[58]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3670,7 +3747,7 @@ func (x *Interface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interface.ProtoReflect.Descriptor instead.
 func (*Interface) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{58}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Interface) GetName() string {
@@ -3778,7 +3855,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3790,7 +3867,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[59]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3803,7 +3880,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{59}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Route) GetDestination() string {
@@ -3857,7 +3934,7 @@ type ListConnectionsRequest struct {
 
 func (x *ListConnectionsRequest) Reset() {
 	*x = ListConnectionsRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3869,7 +3946,7 @@ func (x *ListConnectionsRequest) String() string {
 func (*ListConnectionsRequest) ProtoMessage() {}
 
 func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[60]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3882,7 +3959,7 @@ func (x *ListConnectionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConnectionsRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{60}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ListConnectionsRequest) GetListening() bool {
@@ -3901,7 +3978,7 @@ type ListConnectionsResponse struct {
 
 func (x *ListConnectionsResponse) Reset() {
 	*x = ListConnectionsResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3913,7 +3990,7 @@ func (x *ListConnectionsResponse) String() string {
 func (*ListConnectionsResponse) ProtoMessage() {}
 
 func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[61]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3926,7 +4003,7 @@ func (x *ListConnectionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConnectionsResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{61}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ListConnectionsResponse) GetConnections() []*Connection {
@@ -3950,7 +4027,7 @@ type Connection struct {
 
 func (x *Connection) Reset() {
 	*x = Connection{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3962,7 +4039,7 @@ func (x *Connection) String() string {
 func (*Connection) ProtoMessage() {}
 
 func (x *Connection) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[62]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3975,7 +4052,7 @@ func (x *Connection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connection.ProtoReflect.Descriptor instead.
 func (*Connection) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{62}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Connection) GetProtocol() string {
@@ -4028,7 +4105,7 @@ type GetTimeRequest struct {
 
 func (x *GetTimeRequest) Reset() {
 	*x = GetTimeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4040,7 +4117,7 @@ func (x *GetTimeRequest) String() string {
 func (*GetTimeRequest) ProtoMessage() {}
 
 func (x *GetTimeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[63]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4053,7 +4130,7 @@ func (x *GetTimeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimeRequest.ProtoReflect.Descriptor instead.
 func (*GetTimeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{63}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{64}
 }
 
 type GetTimeResponse struct {
@@ -4067,7 +4144,7 @@ type GetTimeResponse struct {
 
 func (x *GetTimeResponse) Reset() {
 	*x = GetTimeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4079,7 +4156,7 @@ func (x *GetTimeResponse) String() string {
 func (*GetTimeResponse) ProtoMessage() {}
 
 func (x *GetTimeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[64]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4092,7 +4169,7 @@ func (x *GetTimeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimeResponse.ProtoReflect.Descriptor instead.
 func (*GetTimeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{64}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GetTimeResponse) GetNow() *timestamppb.Timestamp {
@@ -4124,7 +4201,7 @@ type GetKubeconfigRequest struct {
 
 func (x *GetKubeconfigRequest) Reset() {
 	*x = GetKubeconfigRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4136,7 +4213,7 @@ func (x *GetKubeconfigRequest) String() string {
 func (*GetKubeconfigRequest) ProtoMessage() {}
 
 func (x *GetKubeconfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[65]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4149,7 +4226,7 @@ func (x *GetKubeconfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKubeconfigRequest.ProtoReflect.Descriptor instead.
 func (*GetKubeconfigRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{65}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{66}
 }
 
 type GetKubeconfigResponse struct {
@@ -4161,7 +4238,7 @@ type GetKubeconfigResponse struct {
 
 func (x *GetKubeconfigResponse) Reset() {
 	*x = GetKubeconfigResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4173,7 +4250,7 @@ func (x *GetKubeconfigResponse) String() string {
 func (*GetKubeconfigResponse) ProtoMessage() {}
 
 func (x *GetKubeconfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[66]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4186,7 +4263,7 @@ func (x *GetKubeconfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKubeconfigResponse.ProtoReflect.Descriptor instead.
 func (*GetKubeconfigResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{66}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *GetKubeconfigResponse) GetKubeconfig() []byte {
@@ -4204,7 +4281,7 @@ type GetSupportBundleRequest struct {
 
 func (x *GetSupportBundleRequest) Reset() {
 	*x = GetSupportBundleRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4216,7 +4293,7 @@ func (x *GetSupportBundleRequest) String() string {
 func (*GetSupportBundleRequest) ProtoMessage() {}
 
 func (x *GetSupportBundleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[67]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4229,7 +4306,7 @@ func (x *GetSupportBundleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSupportBundleRequest.ProtoReflect.Descriptor instead.
 func (*GetSupportBundleRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{67}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{68}
 }
 
 type GetSupportBundleResponse struct {
@@ -4241,7 +4318,7 @@ type GetSupportBundleResponse struct {
 
 func (x *GetSupportBundleResponse) Reset() {
 	*x = GetSupportBundleResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4253,7 +4330,7 @@ func (x *GetSupportBundleResponse) String() string {
 func (*GetSupportBundleResponse) ProtoMessage() {}
 
 func (x *GetSupportBundleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4266,7 +4343,7 @@ func (x *GetSupportBundleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSupportBundleResponse.ProtoReflect.Descriptor instead.
 func (*GetSupportBundleResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{68}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *GetSupportBundleResponse) GetData() []byte {
@@ -4284,7 +4361,7 @@ type RebootRequest struct {
 
 func (x *RebootRequest) Reset() {
 	*x = RebootRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4296,7 +4373,7 @@ func (x *RebootRequest) String() string {
 func (*RebootRequest) ProtoMessage() {}
 
 func (x *RebootRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4309,7 +4386,7 @@ func (x *RebootRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebootRequest.ProtoReflect.Descriptor instead.
 func (*RebootRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{69}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{70}
 }
 
 type RebootResponse struct {
@@ -4320,7 +4397,7 @@ type RebootResponse struct {
 
 func (x *RebootResponse) Reset() {
 	*x = RebootResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4332,7 +4409,7 @@ func (x *RebootResponse) String() string {
 func (*RebootResponse) ProtoMessage() {}
 
 func (x *RebootResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4345,7 +4422,7 @@ func (x *RebootResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebootResponse.ProtoReflect.Descriptor instead.
 func (*RebootResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{70}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{71}
 }
 
 type ShutdownRequest struct {
@@ -4356,7 +4433,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4368,7 +4445,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4381,7 +4458,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{71}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{72}
 }
 
 type ShutdownResponse struct {
@@ -4392,7 +4469,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4404,7 +4481,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4417,7 +4494,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{72}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{73}
 }
 
 type ResetRequest struct {
@@ -4431,7 +4508,7 @@ type ResetRequest struct {
 
 func (x *ResetRequest) Reset() {
 	*x = ResetRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4443,7 +4520,7 @@ func (x *ResetRequest) String() string {
 func (*ResetRequest) ProtoMessage() {}
 
 func (x *ResetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4456,7 +4533,7 @@ func (x *ResetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetRequest.ProtoReflect.Descriptor instead.
 func (*ResetRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{73}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ResetRequest) GetName() string {
@@ -4488,7 +4565,7 @@ type ResetResponse struct {
 
 func (x *ResetResponse) Reset() {
 	*x = ResetResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4500,7 +4577,7 @@ func (x *ResetResponse) String() string {
 func (*ResetResponse) ProtoMessage() {}
 
 func (x *ResetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4513,7 +4590,7 @@ func (x *ResetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetResponse.ProtoReflect.Descriptor instead.
 func (*ResetResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{74}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{75}
 }
 
 type UpgradeOptions struct {
@@ -4526,7 +4603,7 @@ type UpgradeOptions struct {
 
 func (x *UpgradeOptions) Reset() {
 	*x = UpgradeOptions{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4538,7 +4615,7 @@ func (x *UpgradeOptions) String() string {
 func (*UpgradeOptions) ProtoMessage() {}
 
 func (x *UpgradeOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4551,7 +4628,7 @@ func (x *UpgradeOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeOptions.ProtoReflect.Descriptor instead.
 func (*UpgradeOptions) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{75}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *UpgradeOptions) GetStage() bool {
@@ -4578,7 +4655,7 @@ type UploadUpgradeRequest struct {
 
 func (x *UploadUpgradeRequest) Reset() {
 	*x = UploadUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4590,7 +4667,7 @@ func (x *UploadUpgradeRequest) String() string {
 func (*UploadUpgradeRequest) ProtoMessage() {}
 
 func (x *UploadUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4603,7 +4680,7 @@ func (x *UploadUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*UploadUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{76}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *UploadUpgradeRequest) GetOptions() *UpgradeOptions {
@@ -4629,7 +4706,7 @@ type UploadUpgradeResponse struct {
 
 func (x *UploadUpgradeResponse) Reset() {
 	*x = UploadUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4641,7 +4718,7 @@ func (x *UploadUpgradeResponse) String() string {
 func (*UploadUpgradeResponse) ProtoMessage() {}
 
 func (x *UploadUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4654,7 +4731,7 @@ func (x *UploadUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*UploadUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{77}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *UploadUpgradeResponse) GetResult() *UpgradeResult {
@@ -4681,7 +4758,7 @@ type UpgradeResult struct {
 
 func (x *UpgradeResult) Reset() {
 	*x = UpgradeResult{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4693,7 +4770,7 @@ func (x *UpgradeResult) String() string {
 func (*UpgradeResult) ProtoMessage() {}
 
 func (x *UpgradeResult) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4706,7 +4783,7 @@ func (x *UpgradeResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeResult.ProtoReflect.Descriptor instead.
 func (*UpgradeResult) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{78}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *UpgradeResult) GetVersion() string {
@@ -4776,7 +4853,7 @@ type PullUpgradeRequest struct {
 
 func (x *PullUpgradeRequest) Reset() {
 	*x = PullUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4788,7 +4865,7 @@ func (x *PullUpgradeRequest) String() string {
 func (*PullUpgradeRequest) ProtoMessage() {}
 
 func (x *PullUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4801,7 +4878,7 @@ func (x *PullUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*PullUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{79}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *PullUpgradeRequest) GetSource() string {
@@ -4835,7 +4912,7 @@ type PullUpgradeResponse struct {
 
 func (x *PullUpgradeResponse) Reset() {
 	*x = PullUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4847,7 +4924,7 @@ func (x *PullUpgradeResponse) String() string {
 func (*PullUpgradeResponse) ProtoMessage() {}
 
 func (x *PullUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4860,7 +4937,7 @@ func (x *PullUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*PullUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{80}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *PullUpgradeResponse) GetProgress() *UpgradeProgress {
@@ -4890,7 +4967,7 @@ type UpgradeProgress struct {
 
 func (x *UpgradeProgress) Reset() {
 	*x = UpgradeProgress{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4902,7 +4979,7 @@ func (x *UpgradeProgress) String() string {
 func (*UpgradeProgress) ProtoMessage() {}
 
 func (x *UpgradeProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4915,7 +4992,7 @@ func (x *UpgradeProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeProgress.ProtoReflect.Descriptor instead.
 func (*UpgradeProgress) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{81}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *UpgradeProgress) GetStep() string {
@@ -4961,7 +5038,7 @@ type GetUpgradeRequest struct {
 
 func (x *GetUpgradeRequest) Reset() {
 	*x = GetUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4973,7 +5050,7 @@ func (x *GetUpgradeRequest) String() string {
 func (*GetUpgradeRequest) ProtoMessage() {}
 
 func (x *GetUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4986,7 +5063,7 @@ func (x *GetUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*GetUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{82}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{83}
 }
 
 type GetUpgradeResponse struct {
@@ -5003,7 +5080,7 @@ type GetUpgradeResponse struct {
 
 func (x *GetUpgradeResponse) Reset() {
 	*x = GetUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5015,7 +5092,7 @@ func (x *GetUpgradeResponse) String() string {
 func (*GetUpgradeResponse) ProtoMessage() {}
 
 func (x *GetUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5028,7 +5105,7 @@ func (x *GetUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*GetUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{83}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *GetUpgradeResponse) GetSlots() []*Slot {
@@ -5089,7 +5166,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5101,7 +5178,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5114,7 +5191,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{84}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *Slot) GetName() string {
@@ -5178,7 +5255,7 @@ type ScheduledUpgrade struct {
 
 func (x *ScheduledUpgrade) Reset() {
 	*x = ScheduledUpgrade{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5190,7 +5267,7 @@ func (x *ScheduledUpgrade) String() string {
 func (*ScheduledUpgrade) ProtoMessage() {}
 
 func (x *ScheduledUpgrade) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5203,7 +5280,7 @@ func (x *ScheduledUpgrade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScheduledUpgrade.ProtoReflect.Descriptor instead.
 func (*ScheduledUpgrade) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{85}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *ScheduledUpgrade) GetSource() string {
@@ -5235,7 +5312,7 @@ type CancelUpgradeRequest struct {
 
 func (x *CancelUpgradeRequest) Reset() {
 	*x = CancelUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5247,7 +5324,7 @@ func (x *CancelUpgradeRequest) String() string {
 func (*CancelUpgradeRequest) ProtoMessage() {}
 
 func (x *CancelUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5260,7 +5337,7 @@ func (x *CancelUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*CancelUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{86}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{87}
 }
 
 type CancelUpgradeResponse struct {
@@ -5272,7 +5349,7 @@ type CancelUpgradeResponse struct {
 
 func (x *CancelUpgradeResponse) Reset() {
 	*x = CancelUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5284,7 +5361,7 @@ func (x *CancelUpgradeResponse) String() string {
 func (*CancelUpgradeResponse) ProtoMessage() {}
 
 func (x *CancelUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5297,7 +5374,7 @@ func (x *CancelUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*CancelUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{87}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *CancelUpgradeResponse) GetCancelled() string {
@@ -5316,7 +5393,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5328,7 +5405,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5341,7 +5418,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{88}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *RollbackRequest) GetStage() bool {
@@ -5360,7 +5437,7 @@ type RollbackResponse struct {
 
 func (x *RollbackResponse) Reset() {
 	*x = RollbackResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5372,7 +5449,7 @@ func (x *RollbackResponse) String() string {
 func (*RollbackResponse) ProtoMessage() {}
 
 func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5385,7 +5462,7 @@ func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
 func (*RollbackResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{89}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *RollbackResponse) GetResult() *UpgradeResult {
@@ -5414,7 +5491,7 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\x14\n" +
 	"\x12WatchStatusRequest\"O\n" +
 	"\x13WatchStatusResponse\x128\n" +
-	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\xf7\x06\n" +
+	"\x06status\x18\x01 \x01(\v2 .coracle.machine.v1alpha1.StatusR\x06status\"\xba\a\n" +
 	"\x06Status\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -5441,7 +5518,15 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"conditions\x12#\n" +
 	"\rshutting_down\x18\x12 \x01(\tR\fshuttingDown\x12A\n" +
 	"\aupgrade\x18\x13 \x01(\v2'.coracle.machine.v1alpha1.UpgradeStatusR\aupgrade\x125\n" +
-	"\x05board\x18\x14 \x01(\v2\x1f.coracle.machine.v1alpha1.BoardR\x05board\"=\n" +
+	"\x05board\x18\x14 \x01(\v2\x1f.coracle.machine.v1alpha1.BoardR\x05board\x12A\n" +
+	"\ainstall\x18\x15 \x01(\v2'.coracle.machine.v1alpha1.InstallStatusR\ainstall\"w\n" +
+	"\rInstallStatus\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\tR\x04step\x12\x12\n" +
+	"\x04disk\x18\x02 \x01(\tR\x04disk\x12\x1d\n" +
+	"\n" +
+	"done_bytes\x18\x03 \x01(\x04R\tdoneBytes\x12\x1f\n" +
+	"\vtotal_bytes\x18\x04 \x01(\x04R\n" +
+	"totalBytes\"=\n" +
 	"\x05Board\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1e\n" +
 	"\n" +
@@ -5854,7 +5939,7 @@ func file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP() []byte {
 }
 
 var file_coracle_machine_v1alpha1_machine_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coracle_machine_v1alpha1_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 91)
+var file_coracle_machine_v1alpha1_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
 var file_coracle_machine_v1alpha1_machine_proto_goTypes = []any{
 	(ApplyMode)(0),                   // 0: coracle.machine.v1alpha1.ApplyMode
 	(*GetVersionRequest)(nil),        // 1: coracle.machine.v1alpha1.GetVersionRequest
@@ -5864,221 +5949,223 @@ var file_coracle_machine_v1alpha1_machine_proto_goTypes = []any{
 	(*WatchStatusRequest)(nil),       // 5: coracle.machine.v1alpha1.WatchStatusRequest
 	(*WatchStatusResponse)(nil),      // 6: coracle.machine.v1alpha1.WatchStatusResponse
 	(*Status)(nil),                   // 7: coracle.machine.v1alpha1.Status
-	(*Board)(nil),                    // 8: coracle.machine.v1alpha1.Board
-	(*UpgradeStatus)(nil),            // 9: coracle.machine.v1alpha1.UpgradeStatus
-	(*UpgradeOutcome)(nil),           // 10: coracle.machine.v1alpha1.UpgradeOutcome
-	(*ConfigStatus)(nil),             // 11: coracle.machine.v1alpha1.ConfigStatus
-	(*ConfigSource)(nil),             // 12: coracle.machine.v1alpha1.ConfigSource
-	(*ConfigTry)(nil),                // 13: coracle.machine.v1alpha1.ConfigTry
-	(*Address)(nil),                  // 14: coracle.machine.v1alpha1.Address
-	(*TimeStatus)(nil),               // 15: coracle.machine.v1alpha1.TimeStatus
-	(*DataStatus)(nil),               // 16: coracle.machine.v1alpha1.DataStatus
-	(*MemoryStatus)(nil),             // 17: coracle.machine.v1alpha1.MemoryStatus
-	(*KubeStatus)(nil),               // 18: coracle.machine.v1alpha1.KubeStatus
-	(*Component)(nil),                // 19: coracle.machine.v1alpha1.Component
-	(*Condition)(nil),                // 20: coracle.machine.v1alpha1.Condition
-	(*WatchHealthRequest)(nil),       // 21: coracle.machine.v1alpha1.WatchHealthRequest
-	(*WatchHealthResponse)(nil),      // 22: coracle.machine.v1alpha1.WatchHealthResponse
-	(*HealthCheck)(nil),              // 23: coracle.machine.v1alpha1.HealthCheck
-	(*GetConfigRequest)(nil),         // 24: coracle.machine.v1alpha1.GetConfigRequest
-	(*GetConfigResponse)(nil),        // 25: coracle.machine.v1alpha1.GetConfigResponse
-	(*ApplyConfigRequest)(nil),       // 26: coracle.machine.v1alpha1.ApplyConfigRequest
-	(*PatchConfigRequest)(nil),       // 27: coracle.machine.v1alpha1.PatchConfigRequest
-	(*ApplyConfigResponse)(nil),      // 28: coracle.machine.v1alpha1.ApplyConfigResponse
-	(*ConfigChange)(nil),             // 29: coracle.machine.v1alpha1.ConfigChange
-	(*ConfirmConfigRequest)(nil),     // 30: coracle.machine.v1alpha1.ConfirmConfigRequest
-	(*ConfirmConfigResponse)(nil),    // 31: coracle.machine.v1alpha1.ConfirmConfigResponse
-	(*CancelConfigRequest)(nil),      // 32: coracle.machine.v1alpha1.CancelConfigRequest
-	(*CancelConfigResponse)(nil),     // 33: coracle.machine.v1alpha1.CancelConfigResponse
-	(*ListServicesRequest)(nil),      // 34: coracle.machine.v1alpha1.ListServicesRequest
-	(*ListServicesResponse)(nil),     // 35: coracle.machine.v1alpha1.ListServicesResponse
-	(*Service)(nil),                  // 36: coracle.machine.v1alpha1.Service
-	(*RestartServiceRequest)(nil),    // 37: coracle.machine.v1alpha1.RestartServiceRequest
-	(*RestartServiceResponse)(nil),   // 38: coracle.machine.v1alpha1.RestartServiceResponse
-	(*GetLogsRequest)(nil),           // 39: coracle.machine.v1alpha1.GetLogsRequest
-	(*GetLogsResponse)(nil),          // 40: coracle.machine.v1alpha1.GetLogsResponse
-	(*GetEventsRequest)(nil),         // 41: coracle.machine.v1alpha1.GetEventsRequest
-	(*GetEventsResponse)(nil),        // 42: coracle.machine.v1alpha1.GetEventsResponse
-	(*Event)(nil),                    // 43: coracle.machine.v1alpha1.Event
-	(*ListProcessesRequest)(nil),     // 44: coracle.machine.v1alpha1.ListProcessesRequest
-	(*ListProcessesResponse)(nil),    // 45: coracle.machine.v1alpha1.ListProcessesResponse
-	(*Process)(nil),                  // 46: coracle.machine.v1alpha1.Process
-	(*GetMemoryRequest)(nil),         // 47: coracle.machine.v1alpha1.GetMemoryRequest
-	(*GetMemoryResponse)(nil),        // 48: coracle.machine.v1alpha1.GetMemoryResponse
-	(*CgroupMemory)(nil),             // 49: coracle.machine.v1alpha1.CgroupMemory
-	(*ListMountsRequest)(nil),        // 50: coracle.machine.v1alpha1.ListMountsRequest
-	(*ListMountsResponse)(nil),       // 51: coracle.machine.v1alpha1.ListMountsResponse
-	(*Mount)(nil),                    // 52: coracle.machine.v1alpha1.Mount
-	(*ListDisksRequest)(nil),         // 53: coracle.machine.v1alpha1.ListDisksRequest
-	(*ListDisksResponse)(nil),        // 54: coracle.machine.v1alpha1.ListDisksResponse
-	(*Disk)(nil),                     // 55: coracle.machine.v1alpha1.Disk
-	(*Partition)(nil),                // 56: coracle.machine.v1alpha1.Partition
-	(*GetNetworkRequest)(nil),        // 57: coracle.machine.v1alpha1.GetNetworkRequest
-	(*GetNetworkResponse)(nil),       // 58: coracle.machine.v1alpha1.GetNetworkResponse
-	(*Interface)(nil),                // 59: coracle.machine.v1alpha1.Interface
-	(*Route)(nil),                    // 60: coracle.machine.v1alpha1.Route
-	(*ListConnectionsRequest)(nil),   // 61: coracle.machine.v1alpha1.ListConnectionsRequest
-	(*ListConnectionsResponse)(nil),  // 62: coracle.machine.v1alpha1.ListConnectionsResponse
-	(*Connection)(nil),               // 63: coracle.machine.v1alpha1.Connection
-	(*GetTimeRequest)(nil),           // 64: coracle.machine.v1alpha1.GetTimeRequest
-	(*GetTimeResponse)(nil),          // 65: coracle.machine.v1alpha1.GetTimeResponse
-	(*GetKubeconfigRequest)(nil),     // 66: coracle.machine.v1alpha1.GetKubeconfigRequest
-	(*GetKubeconfigResponse)(nil),    // 67: coracle.machine.v1alpha1.GetKubeconfigResponse
-	(*GetSupportBundleRequest)(nil),  // 68: coracle.machine.v1alpha1.GetSupportBundleRequest
-	(*GetSupportBundleResponse)(nil), // 69: coracle.machine.v1alpha1.GetSupportBundleResponse
-	(*RebootRequest)(nil),            // 70: coracle.machine.v1alpha1.RebootRequest
-	(*RebootResponse)(nil),           // 71: coracle.machine.v1alpha1.RebootResponse
-	(*ShutdownRequest)(nil),          // 72: coracle.machine.v1alpha1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 73: coracle.machine.v1alpha1.ShutdownResponse
-	(*ResetRequest)(nil),             // 74: coracle.machine.v1alpha1.ResetRequest
-	(*ResetResponse)(nil),            // 75: coracle.machine.v1alpha1.ResetResponse
-	(*UpgradeOptions)(nil),           // 76: coracle.machine.v1alpha1.UpgradeOptions
-	(*UploadUpgradeRequest)(nil),     // 77: coracle.machine.v1alpha1.UploadUpgradeRequest
-	(*UploadUpgradeResponse)(nil),    // 78: coracle.machine.v1alpha1.UploadUpgradeResponse
-	(*UpgradeResult)(nil),            // 79: coracle.machine.v1alpha1.UpgradeResult
-	(*PullUpgradeRequest)(nil),       // 80: coracle.machine.v1alpha1.PullUpgradeRequest
-	(*PullUpgradeResponse)(nil),      // 81: coracle.machine.v1alpha1.PullUpgradeResponse
-	(*UpgradeProgress)(nil),          // 82: coracle.machine.v1alpha1.UpgradeProgress
-	(*GetUpgradeRequest)(nil),        // 83: coracle.machine.v1alpha1.GetUpgradeRequest
-	(*GetUpgradeResponse)(nil),       // 84: coracle.machine.v1alpha1.GetUpgradeResponse
-	(*Slot)(nil),                     // 85: coracle.machine.v1alpha1.Slot
-	(*ScheduledUpgrade)(nil),         // 86: coracle.machine.v1alpha1.ScheduledUpgrade
-	(*CancelUpgradeRequest)(nil),     // 87: coracle.machine.v1alpha1.CancelUpgradeRequest
-	(*CancelUpgradeResponse)(nil),    // 88: coracle.machine.v1alpha1.CancelUpgradeResponse
-	(*RollbackRequest)(nil),          // 89: coracle.machine.v1alpha1.RollbackRequest
-	(*RollbackResponse)(nil),         // 90: coracle.machine.v1alpha1.RollbackResponse
-	nil,                              // 91: coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
-	(*timestamppb.Timestamp)(nil),    // 92: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 93: google.protobuf.Duration
+	(*InstallStatus)(nil),            // 8: coracle.machine.v1alpha1.InstallStatus
+	(*Board)(nil),                    // 9: coracle.machine.v1alpha1.Board
+	(*UpgradeStatus)(nil),            // 10: coracle.machine.v1alpha1.UpgradeStatus
+	(*UpgradeOutcome)(nil),           // 11: coracle.machine.v1alpha1.UpgradeOutcome
+	(*ConfigStatus)(nil),             // 12: coracle.machine.v1alpha1.ConfigStatus
+	(*ConfigSource)(nil),             // 13: coracle.machine.v1alpha1.ConfigSource
+	(*ConfigTry)(nil),                // 14: coracle.machine.v1alpha1.ConfigTry
+	(*Address)(nil),                  // 15: coracle.machine.v1alpha1.Address
+	(*TimeStatus)(nil),               // 16: coracle.machine.v1alpha1.TimeStatus
+	(*DataStatus)(nil),               // 17: coracle.machine.v1alpha1.DataStatus
+	(*MemoryStatus)(nil),             // 18: coracle.machine.v1alpha1.MemoryStatus
+	(*KubeStatus)(nil),               // 19: coracle.machine.v1alpha1.KubeStatus
+	(*Component)(nil),                // 20: coracle.machine.v1alpha1.Component
+	(*Condition)(nil),                // 21: coracle.machine.v1alpha1.Condition
+	(*WatchHealthRequest)(nil),       // 22: coracle.machine.v1alpha1.WatchHealthRequest
+	(*WatchHealthResponse)(nil),      // 23: coracle.machine.v1alpha1.WatchHealthResponse
+	(*HealthCheck)(nil),              // 24: coracle.machine.v1alpha1.HealthCheck
+	(*GetConfigRequest)(nil),         // 25: coracle.machine.v1alpha1.GetConfigRequest
+	(*GetConfigResponse)(nil),        // 26: coracle.machine.v1alpha1.GetConfigResponse
+	(*ApplyConfigRequest)(nil),       // 27: coracle.machine.v1alpha1.ApplyConfigRequest
+	(*PatchConfigRequest)(nil),       // 28: coracle.machine.v1alpha1.PatchConfigRequest
+	(*ApplyConfigResponse)(nil),      // 29: coracle.machine.v1alpha1.ApplyConfigResponse
+	(*ConfigChange)(nil),             // 30: coracle.machine.v1alpha1.ConfigChange
+	(*ConfirmConfigRequest)(nil),     // 31: coracle.machine.v1alpha1.ConfirmConfigRequest
+	(*ConfirmConfigResponse)(nil),    // 32: coracle.machine.v1alpha1.ConfirmConfigResponse
+	(*CancelConfigRequest)(nil),      // 33: coracle.machine.v1alpha1.CancelConfigRequest
+	(*CancelConfigResponse)(nil),     // 34: coracle.machine.v1alpha1.CancelConfigResponse
+	(*ListServicesRequest)(nil),      // 35: coracle.machine.v1alpha1.ListServicesRequest
+	(*ListServicesResponse)(nil),     // 36: coracle.machine.v1alpha1.ListServicesResponse
+	(*Service)(nil),                  // 37: coracle.machine.v1alpha1.Service
+	(*RestartServiceRequest)(nil),    // 38: coracle.machine.v1alpha1.RestartServiceRequest
+	(*RestartServiceResponse)(nil),   // 39: coracle.machine.v1alpha1.RestartServiceResponse
+	(*GetLogsRequest)(nil),           // 40: coracle.machine.v1alpha1.GetLogsRequest
+	(*GetLogsResponse)(nil),          // 41: coracle.machine.v1alpha1.GetLogsResponse
+	(*GetEventsRequest)(nil),         // 42: coracle.machine.v1alpha1.GetEventsRequest
+	(*GetEventsResponse)(nil),        // 43: coracle.machine.v1alpha1.GetEventsResponse
+	(*Event)(nil),                    // 44: coracle.machine.v1alpha1.Event
+	(*ListProcessesRequest)(nil),     // 45: coracle.machine.v1alpha1.ListProcessesRequest
+	(*ListProcessesResponse)(nil),    // 46: coracle.machine.v1alpha1.ListProcessesResponse
+	(*Process)(nil),                  // 47: coracle.machine.v1alpha1.Process
+	(*GetMemoryRequest)(nil),         // 48: coracle.machine.v1alpha1.GetMemoryRequest
+	(*GetMemoryResponse)(nil),        // 49: coracle.machine.v1alpha1.GetMemoryResponse
+	(*CgroupMemory)(nil),             // 50: coracle.machine.v1alpha1.CgroupMemory
+	(*ListMountsRequest)(nil),        // 51: coracle.machine.v1alpha1.ListMountsRequest
+	(*ListMountsResponse)(nil),       // 52: coracle.machine.v1alpha1.ListMountsResponse
+	(*Mount)(nil),                    // 53: coracle.machine.v1alpha1.Mount
+	(*ListDisksRequest)(nil),         // 54: coracle.machine.v1alpha1.ListDisksRequest
+	(*ListDisksResponse)(nil),        // 55: coracle.machine.v1alpha1.ListDisksResponse
+	(*Disk)(nil),                     // 56: coracle.machine.v1alpha1.Disk
+	(*Partition)(nil),                // 57: coracle.machine.v1alpha1.Partition
+	(*GetNetworkRequest)(nil),        // 58: coracle.machine.v1alpha1.GetNetworkRequest
+	(*GetNetworkResponse)(nil),       // 59: coracle.machine.v1alpha1.GetNetworkResponse
+	(*Interface)(nil),                // 60: coracle.machine.v1alpha1.Interface
+	(*Route)(nil),                    // 61: coracle.machine.v1alpha1.Route
+	(*ListConnectionsRequest)(nil),   // 62: coracle.machine.v1alpha1.ListConnectionsRequest
+	(*ListConnectionsResponse)(nil),  // 63: coracle.machine.v1alpha1.ListConnectionsResponse
+	(*Connection)(nil),               // 64: coracle.machine.v1alpha1.Connection
+	(*GetTimeRequest)(nil),           // 65: coracle.machine.v1alpha1.GetTimeRequest
+	(*GetTimeResponse)(nil),          // 66: coracle.machine.v1alpha1.GetTimeResponse
+	(*GetKubeconfigRequest)(nil),     // 67: coracle.machine.v1alpha1.GetKubeconfigRequest
+	(*GetKubeconfigResponse)(nil),    // 68: coracle.machine.v1alpha1.GetKubeconfigResponse
+	(*GetSupportBundleRequest)(nil),  // 69: coracle.machine.v1alpha1.GetSupportBundleRequest
+	(*GetSupportBundleResponse)(nil), // 70: coracle.machine.v1alpha1.GetSupportBundleResponse
+	(*RebootRequest)(nil),            // 71: coracle.machine.v1alpha1.RebootRequest
+	(*RebootResponse)(nil),           // 72: coracle.machine.v1alpha1.RebootResponse
+	(*ShutdownRequest)(nil),          // 73: coracle.machine.v1alpha1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 74: coracle.machine.v1alpha1.ShutdownResponse
+	(*ResetRequest)(nil),             // 75: coracle.machine.v1alpha1.ResetRequest
+	(*ResetResponse)(nil),            // 76: coracle.machine.v1alpha1.ResetResponse
+	(*UpgradeOptions)(nil),           // 77: coracle.machine.v1alpha1.UpgradeOptions
+	(*UploadUpgradeRequest)(nil),     // 78: coracle.machine.v1alpha1.UploadUpgradeRequest
+	(*UploadUpgradeResponse)(nil),    // 79: coracle.machine.v1alpha1.UploadUpgradeResponse
+	(*UpgradeResult)(nil),            // 80: coracle.machine.v1alpha1.UpgradeResult
+	(*PullUpgradeRequest)(nil),       // 81: coracle.machine.v1alpha1.PullUpgradeRequest
+	(*PullUpgradeResponse)(nil),      // 82: coracle.machine.v1alpha1.PullUpgradeResponse
+	(*UpgradeProgress)(nil),          // 83: coracle.machine.v1alpha1.UpgradeProgress
+	(*GetUpgradeRequest)(nil),        // 84: coracle.machine.v1alpha1.GetUpgradeRequest
+	(*GetUpgradeResponse)(nil),       // 85: coracle.machine.v1alpha1.GetUpgradeResponse
+	(*Slot)(nil),                     // 86: coracle.machine.v1alpha1.Slot
+	(*ScheduledUpgrade)(nil),         // 87: coracle.machine.v1alpha1.ScheduledUpgrade
+	(*CancelUpgradeRequest)(nil),     // 88: coracle.machine.v1alpha1.CancelUpgradeRequest
+	(*CancelUpgradeResponse)(nil),    // 89: coracle.machine.v1alpha1.CancelUpgradeResponse
+	(*RollbackRequest)(nil),          // 90: coracle.machine.v1alpha1.RollbackRequest
+	(*RollbackResponse)(nil),         // 91: coracle.machine.v1alpha1.RollbackResponse
+	nil,                              // 92: coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
+	(*timestamppb.Timestamp)(nil),    // 93: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 94: google.protobuf.Duration
 }
 var file_coracle_machine_v1alpha1_machine_proto_depIdxs = []int32{
 	7,  // 0: coracle.machine.v1alpha1.GetStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
 	7,  // 1: coracle.machine.v1alpha1.WatchStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
-	11, // 2: coracle.machine.v1alpha1.Status.config:type_name -> coracle.machine.v1alpha1.ConfigStatus
-	92, // 3: coracle.machine.v1alpha1.Status.started:type_name -> google.protobuf.Timestamp
-	14, // 4: coracle.machine.v1alpha1.Status.addresses:type_name -> coracle.machine.v1alpha1.Address
-	15, // 5: coracle.machine.v1alpha1.Status.time:type_name -> coracle.machine.v1alpha1.TimeStatus
-	16, // 6: coracle.machine.v1alpha1.Status.data:type_name -> coracle.machine.v1alpha1.DataStatus
-	17, // 7: coracle.machine.v1alpha1.Status.memory:type_name -> coracle.machine.v1alpha1.MemoryStatus
-	18, // 8: coracle.machine.v1alpha1.Status.kube:type_name -> coracle.machine.v1alpha1.KubeStatus
-	20, // 9: coracle.machine.v1alpha1.Status.conditions:type_name -> coracle.machine.v1alpha1.Condition
-	9,  // 10: coracle.machine.v1alpha1.Status.upgrade:type_name -> coracle.machine.v1alpha1.UpgradeStatus
-	8,  // 11: coracle.machine.v1alpha1.Status.board:type_name -> coracle.machine.v1alpha1.Board
-	93, // 12: coracle.machine.v1alpha1.UpgradeStatus.trial_remaining:type_name -> google.protobuf.Duration
-	10, // 13: coracle.machine.v1alpha1.UpgradeStatus.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	92, // 14: coracle.machine.v1alpha1.UpgradeOutcome.time:type_name -> google.protobuf.Timestamp
-	12, // 15: coracle.machine.v1alpha1.ConfigStatus.sources:type_name -> coracle.machine.v1alpha1.ConfigSource
-	13, // 16: coracle.machine.v1alpha1.ConfigStatus.trying:type_name -> coracle.machine.v1alpha1.ConfigTry
-	93, // 17: coracle.machine.v1alpha1.ConfigTry.remaining:type_name -> google.protobuf.Duration
-	92, // 18: coracle.machine.v1alpha1.TimeStatus.last_sync:type_name -> google.protobuf.Timestamp
-	19, // 19: coracle.machine.v1alpha1.KubeStatus.components:type_name -> coracle.machine.v1alpha1.Component
-	92, // 20: coracle.machine.v1alpha1.Component.since:type_name -> google.protobuf.Timestamp
-	92, // 21: coracle.machine.v1alpha1.Condition.since:type_name -> google.protobuf.Timestamp
-	23, // 22: coracle.machine.v1alpha1.WatchHealthResponse.checks:type_name -> coracle.machine.v1alpha1.HealthCheck
-	0,  // 23: coracle.machine.v1alpha1.ApplyConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
-	93, // 24: coracle.machine.v1alpha1.ApplyConfigRequest.try_for:type_name -> google.protobuf.Duration
-	0,  // 25: coracle.machine.v1alpha1.PatchConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
-	93, // 26: coracle.machine.v1alpha1.PatchConfigRequest.try_for:type_name -> google.protobuf.Duration
-	29, // 27: coracle.machine.v1alpha1.ApplyConfigResponse.changes:type_name -> coracle.machine.v1alpha1.ConfigChange
-	93, // 28: coracle.machine.v1alpha1.ApplyConfigResponse.try_for:type_name -> google.protobuf.Duration
-	36, // 29: coracle.machine.v1alpha1.ListServicesResponse.services:type_name -> coracle.machine.v1alpha1.Service
-	92, // 30: coracle.machine.v1alpha1.Service.since:type_name -> google.protobuf.Timestamp
-	92, // 31: coracle.machine.v1alpha1.GetLogsRequest.since:type_name -> google.protobuf.Timestamp
-	92, // 32: coracle.machine.v1alpha1.GetEventsRequest.since:type_name -> google.protobuf.Timestamp
-	43, // 33: coracle.machine.v1alpha1.GetEventsResponse.event:type_name -> coracle.machine.v1alpha1.Event
-	92, // 34: coracle.machine.v1alpha1.Event.time:type_name -> google.protobuf.Timestamp
-	46, // 35: coracle.machine.v1alpha1.ListProcessesResponse.processes:type_name -> coracle.machine.v1alpha1.Process
-	93, // 36: coracle.machine.v1alpha1.Process.cpu_time:type_name -> google.protobuf.Duration
-	92, // 37: coracle.machine.v1alpha1.Process.started:type_name -> google.protobuf.Timestamp
-	91, // 38: coracle.machine.v1alpha1.GetMemoryResponse.meminfo:type_name -> coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
-	49, // 39: coracle.machine.v1alpha1.GetMemoryResponse.cgroups:type_name -> coracle.machine.v1alpha1.CgroupMemory
-	52, // 40: coracle.machine.v1alpha1.ListMountsResponse.mounts:type_name -> coracle.machine.v1alpha1.Mount
-	55, // 41: coracle.machine.v1alpha1.ListDisksResponse.disks:type_name -> coracle.machine.v1alpha1.Disk
-	56, // 42: coracle.machine.v1alpha1.Disk.partitions:type_name -> coracle.machine.v1alpha1.Partition
-	59, // 43: coracle.machine.v1alpha1.GetNetworkResponse.interfaces:type_name -> coracle.machine.v1alpha1.Interface
-	60, // 44: coracle.machine.v1alpha1.GetNetworkResponse.routes:type_name -> coracle.machine.v1alpha1.Route
-	63, // 45: coracle.machine.v1alpha1.ListConnectionsResponse.connections:type_name -> coracle.machine.v1alpha1.Connection
-	92, // 46: coracle.machine.v1alpha1.GetTimeResponse.now:type_name -> google.protobuf.Timestamp
-	15, // 47: coracle.machine.v1alpha1.GetTimeResponse.status:type_name -> coracle.machine.v1alpha1.TimeStatus
-	76, // 48: coracle.machine.v1alpha1.UploadUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
-	79, // 49: coracle.machine.v1alpha1.UploadUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	76, // 50: coracle.machine.v1alpha1.PullUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
-	92, // 51: coracle.machine.v1alpha1.PullUpgradeRequest.at:type_name -> google.protobuf.Timestamp
-	82, // 52: coracle.machine.v1alpha1.PullUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
-	79, // 53: coracle.machine.v1alpha1.PullUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	85, // 54: coracle.machine.v1alpha1.GetUpgradeResponse.slots:type_name -> coracle.machine.v1alpha1.Slot
-	93, // 55: coracle.machine.v1alpha1.GetUpgradeResponse.trial_remaining:type_name -> google.protobuf.Duration
-	10, // 56: coracle.machine.v1alpha1.GetUpgradeResponse.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	10, // 57: coracle.machine.v1alpha1.GetUpgradeResponse.refused:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	86, // 58: coracle.machine.v1alpha1.GetUpgradeResponse.scheduled:type_name -> coracle.machine.v1alpha1.ScheduledUpgrade
-	82, // 59: coracle.machine.v1alpha1.GetUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
-	92, // 60: coracle.machine.v1alpha1.ScheduledUpgrade.at:type_name -> google.protobuf.Timestamp
-	79, // 61: coracle.machine.v1alpha1.RollbackResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	1,  // 62: coracle.machine.v1alpha1.MachineService.GetVersion:input_type -> coracle.machine.v1alpha1.GetVersionRequest
-	3,  // 63: coracle.machine.v1alpha1.MachineService.GetStatus:input_type -> coracle.machine.v1alpha1.GetStatusRequest
-	5,  // 64: coracle.machine.v1alpha1.MachineService.WatchStatus:input_type -> coracle.machine.v1alpha1.WatchStatusRequest
-	21, // 65: coracle.machine.v1alpha1.MachineService.WatchHealth:input_type -> coracle.machine.v1alpha1.WatchHealthRequest
-	24, // 66: coracle.machine.v1alpha1.MachineService.GetConfig:input_type -> coracle.machine.v1alpha1.GetConfigRequest
-	26, // 67: coracle.machine.v1alpha1.MachineService.ApplyConfig:input_type -> coracle.machine.v1alpha1.ApplyConfigRequest
-	27, // 68: coracle.machine.v1alpha1.MachineService.PatchConfig:input_type -> coracle.machine.v1alpha1.PatchConfigRequest
-	30, // 69: coracle.machine.v1alpha1.MachineService.ConfirmConfig:input_type -> coracle.machine.v1alpha1.ConfirmConfigRequest
-	32, // 70: coracle.machine.v1alpha1.MachineService.CancelConfig:input_type -> coracle.machine.v1alpha1.CancelConfigRequest
-	34, // 71: coracle.machine.v1alpha1.MachineService.ListServices:input_type -> coracle.machine.v1alpha1.ListServicesRequest
-	37, // 72: coracle.machine.v1alpha1.MachineService.RestartService:input_type -> coracle.machine.v1alpha1.RestartServiceRequest
-	39, // 73: coracle.machine.v1alpha1.MachineService.GetLogs:input_type -> coracle.machine.v1alpha1.GetLogsRequest
-	41, // 74: coracle.machine.v1alpha1.MachineService.GetEvents:input_type -> coracle.machine.v1alpha1.GetEventsRequest
-	44, // 75: coracle.machine.v1alpha1.MachineService.ListProcesses:input_type -> coracle.machine.v1alpha1.ListProcessesRequest
-	47, // 76: coracle.machine.v1alpha1.MachineService.GetMemory:input_type -> coracle.machine.v1alpha1.GetMemoryRequest
-	50, // 77: coracle.machine.v1alpha1.MachineService.ListMounts:input_type -> coracle.machine.v1alpha1.ListMountsRequest
-	53, // 78: coracle.machine.v1alpha1.MachineService.ListDisks:input_type -> coracle.machine.v1alpha1.ListDisksRequest
-	57, // 79: coracle.machine.v1alpha1.MachineService.GetNetwork:input_type -> coracle.machine.v1alpha1.GetNetworkRequest
-	61, // 80: coracle.machine.v1alpha1.MachineService.ListConnections:input_type -> coracle.machine.v1alpha1.ListConnectionsRequest
-	64, // 81: coracle.machine.v1alpha1.MachineService.GetTime:input_type -> coracle.machine.v1alpha1.GetTimeRequest
-	66, // 82: coracle.machine.v1alpha1.MachineService.GetKubeconfig:input_type -> coracle.machine.v1alpha1.GetKubeconfigRequest
-	68, // 83: coracle.machine.v1alpha1.MachineService.GetSupportBundle:input_type -> coracle.machine.v1alpha1.GetSupportBundleRequest
-	77, // 84: coracle.machine.v1alpha1.MachineService.UploadUpgrade:input_type -> coracle.machine.v1alpha1.UploadUpgradeRequest
-	80, // 85: coracle.machine.v1alpha1.MachineService.PullUpgrade:input_type -> coracle.machine.v1alpha1.PullUpgradeRequest
-	83, // 86: coracle.machine.v1alpha1.MachineService.GetUpgrade:input_type -> coracle.machine.v1alpha1.GetUpgradeRequest
-	87, // 87: coracle.machine.v1alpha1.MachineService.CancelUpgrade:input_type -> coracle.machine.v1alpha1.CancelUpgradeRequest
-	89, // 88: coracle.machine.v1alpha1.MachineService.Rollback:input_type -> coracle.machine.v1alpha1.RollbackRequest
-	70, // 89: coracle.machine.v1alpha1.MachineService.Reboot:input_type -> coracle.machine.v1alpha1.RebootRequest
-	72, // 90: coracle.machine.v1alpha1.MachineService.Shutdown:input_type -> coracle.machine.v1alpha1.ShutdownRequest
-	74, // 91: coracle.machine.v1alpha1.MachineService.Reset:input_type -> coracle.machine.v1alpha1.ResetRequest
-	2,  // 92: coracle.machine.v1alpha1.MachineService.GetVersion:output_type -> coracle.machine.v1alpha1.GetVersionResponse
-	4,  // 93: coracle.machine.v1alpha1.MachineService.GetStatus:output_type -> coracle.machine.v1alpha1.GetStatusResponse
-	6,  // 94: coracle.machine.v1alpha1.MachineService.WatchStatus:output_type -> coracle.machine.v1alpha1.WatchStatusResponse
-	22, // 95: coracle.machine.v1alpha1.MachineService.WatchHealth:output_type -> coracle.machine.v1alpha1.WatchHealthResponse
-	25, // 96: coracle.machine.v1alpha1.MachineService.GetConfig:output_type -> coracle.machine.v1alpha1.GetConfigResponse
-	28, // 97: coracle.machine.v1alpha1.MachineService.ApplyConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
-	28, // 98: coracle.machine.v1alpha1.MachineService.PatchConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
-	31, // 99: coracle.machine.v1alpha1.MachineService.ConfirmConfig:output_type -> coracle.machine.v1alpha1.ConfirmConfigResponse
-	33, // 100: coracle.machine.v1alpha1.MachineService.CancelConfig:output_type -> coracle.machine.v1alpha1.CancelConfigResponse
-	35, // 101: coracle.machine.v1alpha1.MachineService.ListServices:output_type -> coracle.machine.v1alpha1.ListServicesResponse
-	38, // 102: coracle.machine.v1alpha1.MachineService.RestartService:output_type -> coracle.machine.v1alpha1.RestartServiceResponse
-	40, // 103: coracle.machine.v1alpha1.MachineService.GetLogs:output_type -> coracle.machine.v1alpha1.GetLogsResponse
-	42, // 104: coracle.machine.v1alpha1.MachineService.GetEvents:output_type -> coracle.machine.v1alpha1.GetEventsResponse
-	45, // 105: coracle.machine.v1alpha1.MachineService.ListProcesses:output_type -> coracle.machine.v1alpha1.ListProcessesResponse
-	48, // 106: coracle.machine.v1alpha1.MachineService.GetMemory:output_type -> coracle.machine.v1alpha1.GetMemoryResponse
-	51, // 107: coracle.machine.v1alpha1.MachineService.ListMounts:output_type -> coracle.machine.v1alpha1.ListMountsResponse
-	54, // 108: coracle.machine.v1alpha1.MachineService.ListDisks:output_type -> coracle.machine.v1alpha1.ListDisksResponse
-	58, // 109: coracle.machine.v1alpha1.MachineService.GetNetwork:output_type -> coracle.machine.v1alpha1.GetNetworkResponse
-	62, // 110: coracle.machine.v1alpha1.MachineService.ListConnections:output_type -> coracle.machine.v1alpha1.ListConnectionsResponse
-	65, // 111: coracle.machine.v1alpha1.MachineService.GetTime:output_type -> coracle.machine.v1alpha1.GetTimeResponse
-	67, // 112: coracle.machine.v1alpha1.MachineService.GetKubeconfig:output_type -> coracle.machine.v1alpha1.GetKubeconfigResponse
-	69, // 113: coracle.machine.v1alpha1.MachineService.GetSupportBundle:output_type -> coracle.machine.v1alpha1.GetSupportBundleResponse
-	78, // 114: coracle.machine.v1alpha1.MachineService.UploadUpgrade:output_type -> coracle.machine.v1alpha1.UploadUpgradeResponse
-	81, // 115: coracle.machine.v1alpha1.MachineService.PullUpgrade:output_type -> coracle.machine.v1alpha1.PullUpgradeResponse
-	84, // 116: coracle.machine.v1alpha1.MachineService.GetUpgrade:output_type -> coracle.machine.v1alpha1.GetUpgradeResponse
-	88, // 117: coracle.machine.v1alpha1.MachineService.CancelUpgrade:output_type -> coracle.machine.v1alpha1.CancelUpgradeResponse
-	90, // 118: coracle.machine.v1alpha1.MachineService.Rollback:output_type -> coracle.machine.v1alpha1.RollbackResponse
-	71, // 119: coracle.machine.v1alpha1.MachineService.Reboot:output_type -> coracle.machine.v1alpha1.RebootResponse
-	73, // 120: coracle.machine.v1alpha1.MachineService.Shutdown:output_type -> coracle.machine.v1alpha1.ShutdownResponse
-	75, // 121: coracle.machine.v1alpha1.MachineService.Reset:output_type -> coracle.machine.v1alpha1.ResetResponse
-	92, // [92:122] is the sub-list for method output_type
-	62, // [62:92] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	12, // 2: coracle.machine.v1alpha1.Status.config:type_name -> coracle.machine.v1alpha1.ConfigStatus
+	93, // 3: coracle.machine.v1alpha1.Status.started:type_name -> google.protobuf.Timestamp
+	15, // 4: coracle.machine.v1alpha1.Status.addresses:type_name -> coracle.machine.v1alpha1.Address
+	16, // 5: coracle.machine.v1alpha1.Status.time:type_name -> coracle.machine.v1alpha1.TimeStatus
+	17, // 6: coracle.machine.v1alpha1.Status.data:type_name -> coracle.machine.v1alpha1.DataStatus
+	18, // 7: coracle.machine.v1alpha1.Status.memory:type_name -> coracle.machine.v1alpha1.MemoryStatus
+	19, // 8: coracle.machine.v1alpha1.Status.kube:type_name -> coracle.machine.v1alpha1.KubeStatus
+	21, // 9: coracle.machine.v1alpha1.Status.conditions:type_name -> coracle.machine.v1alpha1.Condition
+	10, // 10: coracle.machine.v1alpha1.Status.upgrade:type_name -> coracle.machine.v1alpha1.UpgradeStatus
+	9,  // 11: coracle.machine.v1alpha1.Status.board:type_name -> coracle.machine.v1alpha1.Board
+	8,  // 12: coracle.machine.v1alpha1.Status.install:type_name -> coracle.machine.v1alpha1.InstallStatus
+	94, // 13: coracle.machine.v1alpha1.UpgradeStatus.trial_remaining:type_name -> google.protobuf.Duration
+	11, // 14: coracle.machine.v1alpha1.UpgradeStatus.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	93, // 15: coracle.machine.v1alpha1.UpgradeOutcome.time:type_name -> google.protobuf.Timestamp
+	13, // 16: coracle.machine.v1alpha1.ConfigStatus.sources:type_name -> coracle.machine.v1alpha1.ConfigSource
+	14, // 17: coracle.machine.v1alpha1.ConfigStatus.trying:type_name -> coracle.machine.v1alpha1.ConfigTry
+	94, // 18: coracle.machine.v1alpha1.ConfigTry.remaining:type_name -> google.protobuf.Duration
+	93, // 19: coracle.machine.v1alpha1.TimeStatus.last_sync:type_name -> google.protobuf.Timestamp
+	20, // 20: coracle.machine.v1alpha1.KubeStatus.components:type_name -> coracle.machine.v1alpha1.Component
+	93, // 21: coracle.machine.v1alpha1.Component.since:type_name -> google.protobuf.Timestamp
+	93, // 22: coracle.machine.v1alpha1.Condition.since:type_name -> google.protobuf.Timestamp
+	24, // 23: coracle.machine.v1alpha1.WatchHealthResponse.checks:type_name -> coracle.machine.v1alpha1.HealthCheck
+	0,  // 24: coracle.machine.v1alpha1.ApplyConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
+	94, // 25: coracle.machine.v1alpha1.ApplyConfigRequest.try_for:type_name -> google.protobuf.Duration
+	0,  // 26: coracle.machine.v1alpha1.PatchConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
+	94, // 27: coracle.machine.v1alpha1.PatchConfigRequest.try_for:type_name -> google.protobuf.Duration
+	30, // 28: coracle.machine.v1alpha1.ApplyConfigResponse.changes:type_name -> coracle.machine.v1alpha1.ConfigChange
+	94, // 29: coracle.machine.v1alpha1.ApplyConfigResponse.try_for:type_name -> google.protobuf.Duration
+	37, // 30: coracle.machine.v1alpha1.ListServicesResponse.services:type_name -> coracle.machine.v1alpha1.Service
+	93, // 31: coracle.machine.v1alpha1.Service.since:type_name -> google.protobuf.Timestamp
+	93, // 32: coracle.machine.v1alpha1.GetLogsRequest.since:type_name -> google.protobuf.Timestamp
+	93, // 33: coracle.machine.v1alpha1.GetEventsRequest.since:type_name -> google.protobuf.Timestamp
+	44, // 34: coracle.machine.v1alpha1.GetEventsResponse.event:type_name -> coracle.machine.v1alpha1.Event
+	93, // 35: coracle.machine.v1alpha1.Event.time:type_name -> google.protobuf.Timestamp
+	47, // 36: coracle.machine.v1alpha1.ListProcessesResponse.processes:type_name -> coracle.machine.v1alpha1.Process
+	94, // 37: coracle.machine.v1alpha1.Process.cpu_time:type_name -> google.protobuf.Duration
+	93, // 38: coracle.machine.v1alpha1.Process.started:type_name -> google.protobuf.Timestamp
+	92, // 39: coracle.machine.v1alpha1.GetMemoryResponse.meminfo:type_name -> coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
+	50, // 40: coracle.machine.v1alpha1.GetMemoryResponse.cgroups:type_name -> coracle.machine.v1alpha1.CgroupMemory
+	53, // 41: coracle.machine.v1alpha1.ListMountsResponse.mounts:type_name -> coracle.machine.v1alpha1.Mount
+	56, // 42: coracle.machine.v1alpha1.ListDisksResponse.disks:type_name -> coracle.machine.v1alpha1.Disk
+	57, // 43: coracle.machine.v1alpha1.Disk.partitions:type_name -> coracle.machine.v1alpha1.Partition
+	60, // 44: coracle.machine.v1alpha1.GetNetworkResponse.interfaces:type_name -> coracle.machine.v1alpha1.Interface
+	61, // 45: coracle.machine.v1alpha1.GetNetworkResponse.routes:type_name -> coracle.machine.v1alpha1.Route
+	64, // 46: coracle.machine.v1alpha1.ListConnectionsResponse.connections:type_name -> coracle.machine.v1alpha1.Connection
+	93, // 47: coracle.machine.v1alpha1.GetTimeResponse.now:type_name -> google.protobuf.Timestamp
+	16, // 48: coracle.machine.v1alpha1.GetTimeResponse.status:type_name -> coracle.machine.v1alpha1.TimeStatus
+	77, // 49: coracle.machine.v1alpha1.UploadUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
+	80, // 50: coracle.machine.v1alpha1.UploadUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	77, // 51: coracle.machine.v1alpha1.PullUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
+	93, // 52: coracle.machine.v1alpha1.PullUpgradeRequest.at:type_name -> google.protobuf.Timestamp
+	83, // 53: coracle.machine.v1alpha1.PullUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
+	80, // 54: coracle.machine.v1alpha1.PullUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	86, // 55: coracle.machine.v1alpha1.GetUpgradeResponse.slots:type_name -> coracle.machine.v1alpha1.Slot
+	94, // 56: coracle.machine.v1alpha1.GetUpgradeResponse.trial_remaining:type_name -> google.protobuf.Duration
+	11, // 57: coracle.machine.v1alpha1.GetUpgradeResponse.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	11, // 58: coracle.machine.v1alpha1.GetUpgradeResponse.refused:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	87, // 59: coracle.machine.v1alpha1.GetUpgradeResponse.scheduled:type_name -> coracle.machine.v1alpha1.ScheduledUpgrade
+	83, // 60: coracle.machine.v1alpha1.GetUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
+	93, // 61: coracle.machine.v1alpha1.ScheduledUpgrade.at:type_name -> google.protobuf.Timestamp
+	80, // 62: coracle.machine.v1alpha1.RollbackResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	1,  // 63: coracle.machine.v1alpha1.MachineService.GetVersion:input_type -> coracle.machine.v1alpha1.GetVersionRequest
+	3,  // 64: coracle.machine.v1alpha1.MachineService.GetStatus:input_type -> coracle.machine.v1alpha1.GetStatusRequest
+	5,  // 65: coracle.machine.v1alpha1.MachineService.WatchStatus:input_type -> coracle.machine.v1alpha1.WatchStatusRequest
+	22, // 66: coracle.machine.v1alpha1.MachineService.WatchHealth:input_type -> coracle.machine.v1alpha1.WatchHealthRequest
+	25, // 67: coracle.machine.v1alpha1.MachineService.GetConfig:input_type -> coracle.machine.v1alpha1.GetConfigRequest
+	27, // 68: coracle.machine.v1alpha1.MachineService.ApplyConfig:input_type -> coracle.machine.v1alpha1.ApplyConfigRequest
+	28, // 69: coracle.machine.v1alpha1.MachineService.PatchConfig:input_type -> coracle.machine.v1alpha1.PatchConfigRequest
+	31, // 70: coracle.machine.v1alpha1.MachineService.ConfirmConfig:input_type -> coracle.machine.v1alpha1.ConfirmConfigRequest
+	33, // 71: coracle.machine.v1alpha1.MachineService.CancelConfig:input_type -> coracle.machine.v1alpha1.CancelConfigRequest
+	35, // 72: coracle.machine.v1alpha1.MachineService.ListServices:input_type -> coracle.machine.v1alpha1.ListServicesRequest
+	38, // 73: coracle.machine.v1alpha1.MachineService.RestartService:input_type -> coracle.machine.v1alpha1.RestartServiceRequest
+	40, // 74: coracle.machine.v1alpha1.MachineService.GetLogs:input_type -> coracle.machine.v1alpha1.GetLogsRequest
+	42, // 75: coracle.machine.v1alpha1.MachineService.GetEvents:input_type -> coracle.machine.v1alpha1.GetEventsRequest
+	45, // 76: coracle.machine.v1alpha1.MachineService.ListProcesses:input_type -> coracle.machine.v1alpha1.ListProcessesRequest
+	48, // 77: coracle.machine.v1alpha1.MachineService.GetMemory:input_type -> coracle.machine.v1alpha1.GetMemoryRequest
+	51, // 78: coracle.machine.v1alpha1.MachineService.ListMounts:input_type -> coracle.machine.v1alpha1.ListMountsRequest
+	54, // 79: coracle.machine.v1alpha1.MachineService.ListDisks:input_type -> coracle.machine.v1alpha1.ListDisksRequest
+	58, // 80: coracle.machine.v1alpha1.MachineService.GetNetwork:input_type -> coracle.machine.v1alpha1.GetNetworkRequest
+	62, // 81: coracle.machine.v1alpha1.MachineService.ListConnections:input_type -> coracle.machine.v1alpha1.ListConnectionsRequest
+	65, // 82: coracle.machine.v1alpha1.MachineService.GetTime:input_type -> coracle.machine.v1alpha1.GetTimeRequest
+	67, // 83: coracle.machine.v1alpha1.MachineService.GetKubeconfig:input_type -> coracle.machine.v1alpha1.GetKubeconfigRequest
+	69, // 84: coracle.machine.v1alpha1.MachineService.GetSupportBundle:input_type -> coracle.machine.v1alpha1.GetSupportBundleRequest
+	78, // 85: coracle.machine.v1alpha1.MachineService.UploadUpgrade:input_type -> coracle.machine.v1alpha1.UploadUpgradeRequest
+	81, // 86: coracle.machine.v1alpha1.MachineService.PullUpgrade:input_type -> coracle.machine.v1alpha1.PullUpgradeRequest
+	84, // 87: coracle.machine.v1alpha1.MachineService.GetUpgrade:input_type -> coracle.machine.v1alpha1.GetUpgradeRequest
+	88, // 88: coracle.machine.v1alpha1.MachineService.CancelUpgrade:input_type -> coracle.machine.v1alpha1.CancelUpgradeRequest
+	90, // 89: coracle.machine.v1alpha1.MachineService.Rollback:input_type -> coracle.machine.v1alpha1.RollbackRequest
+	71, // 90: coracle.machine.v1alpha1.MachineService.Reboot:input_type -> coracle.machine.v1alpha1.RebootRequest
+	73, // 91: coracle.machine.v1alpha1.MachineService.Shutdown:input_type -> coracle.machine.v1alpha1.ShutdownRequest
+	75, // 92: coracle.machine.v1alpha1.MachineService.Reset:input_type -> coracle.machine.v1alpha1.ResetRequest
+	2,  // 93: coracle.machine.v1alpha1.MachineService.GetVersion:output_type -> coracle.machine.v1alpha1.GetVersionResponse
+	4,  // 94: coracle.machine.v1alpha1.MachineService.GetStatus:output_type -> coracle.machine.v1alpha1.GetStatusResponse
+	6,  // 95: coracle.machine.v1alpha1.MachineService.WatchStatus:output_type -> coracle.machine.v1alpha1.WatchStatusResponse
+	23, // 96: coracle.machine.v1alpha1.MachineService.WatchHealth:output_type -> coracle.machine.v1alpha1.WatchHealthResponse
+	26, // 97: coracle.machine.v1alpha1.MachineService.GetConfig:output_type -> coracle.machine.v1alpha1.GetConfigResponse
+	29, // 98: coracle.machine.v1alpha1.MachineService.ApplyConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
+	29, // 99: coracle.machine.v1alpha1.MachineService.PatchConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
+	32, // 100: coracle.machine.v1alpha1.MachineService.ConfirmConfig:output_type -> coracle.machine.v1alpha1.ConfirmConfigResponse
+	34, // 101: coracle.machine.v1alpha1.MachineService.CancelConfig:output_type -> coracle.machine.v1alpha1.CancelConfigResponse
+	36, // 102: coracle.machine.v1alpha1.MachineService.ListServices:output_type -> coracle.machine.v1alpha1.ListServicesResponse
+	39, // 103: coracle.machine.v1alpha1.MachineService.RestartService:output_type -> coracle.machine.v1alpha1.RestartServiceResponse
+	41, // 104: coracle.machine.v1alpha1.MachineService.GetLogs:output_type -> coracle.machine.v1alpha1.GetLogsResponse
+	43, // 105: coracle.machine.v1alpha1.MachineService.GetEvents:output_type -> coracle.machine.v1alpha1.GetEventsResponse
+	46, // 106: coracle.machine.v1alpha1.MachineService.ListProcesses:output_type -> coracle.machine.v1alpha1.ListProcessesResponse
+	49, // 107: coracle.machine.v1alpha1.MachineService.GetMemory:output_type -> coracle.machine.v1alpha1.GetMemoryResponse
+	52, // 108: coracle.machine.v1alpha1.MachineService.ListMounts:output_type -> coracle.machine.v1alpha1.ListMountsResponse
+	55, // 109: coracle.machine.v1alpha1.MachineService.ListDisks:output_type -> coracle.machine.v1alpha1.ListDisksResponse
+	59, // 110: coracle.machine.v1alpha1.MachineService.GetNetwork:output_type -> coracle.machine.v1alpha1.GetNetworkResponse
+	63, // 111: coracle.machine.v1alpha1.MachineService.ListConnections:output_type -> coracle.machine.v1alpha1.ListConnectionsResponse
+	66, // 112: coracle.machine.v1alpha1.MachineService.GetTime:output_type -> coracle.machine.v1alpha1.GetTimeResponse
+	68, // 113: coracle.machine.v1alpha1.MachineService.GetKubeconfig:output_type -> coracle.machine.v1alpha1.GetKubeconfigResponse
+	70, // 114: coracle.machine.v1alpha1.MachineService.GetSupportBundle:output_type -> coracle.machine.v1alpha1.GetSupportBundleResponse
+	79, // 115: coracle.machine.v1alpha1.MachineService.UploadUpgrade:output_type -> coracle.machine.v1alpha1.UploadUpgradeResponse
+	82, // 116: coracle.machine.v1alpha1.MachineService.PullUpgrade:output_type -> coracle.machine.v1alpha1.PullUpgradeResponse
+	85, // 117: coracle.machine.v1alpha1.MachineService.GetUpgrade:output_type -> coracle.machine.v1alpha1.GetUpgradeResponse
+	89, // 118: coracle.machine.v1alpha1.MachineService.CancelUpgrade:output_type -> coracle.machine.v1alpha1.CancelUpgradeResponse
+	91, // 119: coracle.machine.v1alpha1.MachineService.Rollback:output_type -> coracle.machine.v1alpha1.RollbackResponse
+	72, // 120: coracle.machine.v1alpha1.MachineService.Reboot:output_type -> coracle.machine.v1alpha1.RebootResponse
+	74, // 121: coracle.machine.v1alpha1.MachineService.Shutdown:output_type -> coracle.machine.v1alpha1.ShutdownResponse
+	76, // 122: coracle.machine.v1alpha1.MachineService.Reset:output_type -> coracle.machine.v1alpha1.ResetResponse
+	93, // [93:123] is the sub-list for method output_type
+	63, // [63:93] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_coracle_machine_v1alpha1_machine_proto_init() }
@@ -6092,7 +6179,7 @@ func file_coracle_machine_v1alpha1_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coracle_machine_v1alpha1_machine_proto_rawDesc), len(file_coracle_machine_v1alpha1_machine_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   91,
+			NumMessages:   92,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

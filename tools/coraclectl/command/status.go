@@ -96,6 +96,11 @@ func statusSections(s *machinepb.Status, now time.Time) []section {
 	} else {
 		add("data", "not ready")
 	}
+	if i := s.GetInstall(); i.GetStep() == "copying" {
+		add("install", "copying to %s, %s", i.Disk, output.Percent(i.DoneBytes, i.TotalBytes))
+	} else if i != nil {
+		add("install", "%s", strings.TrimSpace(i.Step+" "+i.Disk))
+	}
 	k := s.GetKube()
 	add("kubernetes", "%s", k.GetPhase())
 	if k.GetPid() != 0 {

@@ -125,6 +125,8 @@ func State(s *machinepb.Status) string {
 		return "maintenance"
 	case s.GetConfig().GetTrying() != nil:
 		return "trying"
+	case s.GetInstall() != nil:
+		return map[string]string{"waiting": "not installed", "copying": "installing", "installed": "installed"}[s.Install.Step]
 	}
 	return s.GetKube().GetPhase()
 }

@@ -99,7 +99,8 @@ func prepare(spec *Spec) (host, error) {
 		if err != nil {
 			return h, err
 		}
-		disks[i] = Disk{Path: path, ReadOnly: d.ReadOnly}
+		disks[i] = d
+		disks[i].Path = path
 	}
 	spec.Disks = disks
 	for _, name := range []string{ConsoleName, ServicesName, qemuLogName} {

@@ -60,6 +60,7 @@ func LinkMAC(i int) string { return fmt.Sprintf("52:54:00:c0:ac:%02x", i) }
 type Disk struct {
 	Path     string
 	ReadOnly bool
+	Serial   string // number that the machine sees; empty: none
 }
 
 // Kernel is booted directly, without firmware or boot loader.
@@ -216,7 +217,11 @@ func diskArguments(i int, d Disk) []string {
 	if d.ReadOnly {
 		drive += ",readonly=on"
 	}
-	return []string{"-drive", drive, "-device", "virtio-blk-pci,drive=" + id + ",bootindex=" + strconv.Itoa(i+1)}
+	device := "virtio-blk-pci,drive=" + id + ",bootindex=" + strconv.Itoa(i+1)
+	if d.Serial != "" {
+		device += ",serial=" + escape(d.Serial)
+	}
+	return []string{"-drive", drive, "-device", device}
 }
 
 // networkArguments attach the network to a card: a device with its options, and a comma. Without its option ROM a card does not try
