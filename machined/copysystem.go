@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -159,12 +160,13 @@ func (d *daemon) isAttached(table string) bool {
 	if err != nil {
 		return true // it is not known that it is not
 	}
-	for _, disk := range disks {
-		if c, err := storage.Look("/dev/"+disk.Name, d.boot.Disk); !disk.Boot && err == nil && c.Table == table {
-			return true
+	return slices.ContainsFunc(disks, func(disk inspect.Disk) bool {
+		if disk.Boot {
+			return false
 		}
-	}
-	return false
+		c, err := storage.Look("/dev/"+disk.Name, d.boot.Disk)
+		return err == nil && c.Table == table
+	})
 }
 
 // concernsInstall is whether a field is one of machine.install.

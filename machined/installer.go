@@ -122,21 +122,18 @@ func (d *daemon) situation(c *types.Install) install.Situation {
 	m, _ := d.store.Get()
 	until, _ := d.updater.Brief()
 	switch {
-	case !d.dataReady:
-		s.Pending = "Nothing is installed: DATA cannot be used on the disk that the machine runs from."
 	case !m.Config.TryUntil.IsZero():
 		s.Pending = "The machine is installed when the config is confirmed that is being tried."
 	case !until.IsZero():
 		s.Pending = "The machine is installed when the version is confirmed that is on trial."
 	}
-	var err error
+	var err, copies error
 	if d.dataReady {
-		if s.Installed, err = install.IsInstalled(stateDir); err != nil {
-			s.Pending = fmt.Sprintf("Nothing is installed: %v.", err)
-		}
-		if s.Copies, err = install.Copies(stateDir); err != nil {
-			s.Pending = fmt.Sprintf("Nothing is installed: %v.", err) // a disk that was installed must not be erased
-		}
+		s.Installed, err = install.IsInstalled(stateDir)
+		s.Copies, copies = install.Copies(stateDir)
+		s.Obstacle = errors.Join(err, copies) // a disk that was installed must not be erased
+	} else {
+		s.Obstacle = errors.New("DATA cannot be used on the disk that the machine runs from")
 	}
 	if s.Disks, err = inspect.Host().Disks(nil, d.boot.Disk); err != nil {
 		d.log.Error("install", "error", err)

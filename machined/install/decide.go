@@ -24,6 +24,7 @@ type Situation struct {
 	Installed bool           // the disk that it runs from is one that it was installed on
 	Cluster   bool           // it has, or had, a cluster on its DATA
 	Pending   string         // what has to end before; empty: nothing
+	Obstacle  error          // why it cannot be copied from where it is; nil: it can
 	Disks     []inspect.Disk
 	Copies    []Made // that this system has made of itself
 
@@ -105,6 +106,16 @@ var rules = []struct {
 		},
 	},
 	{
+		"cannot be copied",
+		func(f facts) bool { return f.Obstacle != nil },
+		func(f facts) Verdict {
+			return Verdict{
+				Step: Wait, Disk: f.disk, Why: fmt.Sprintf("Nothing is installed: %v.", f.Obstacle),
+				Hint: "write the image to the stick or card again, which the machine was started from",
+			}
+		},
+	},
+	{
 		"something has to end first",
 		func(f facts) bool { return f.Pending != "" },
 		func(f facts) Verdict { return Verdict{Step: Wait, Disk: f.disk, Why: f.Pending, Soon: true} },
@@ -115,7 +126,7 @@ var rules = []struct {
 		func(f facts) Verdict {
 			return Verdict{
 				Step: Done, Disk: f.disk, Why: "Installed on " + Describe(f.disk) + ", but the machine was started from another disk.",
-				Hint: "take that one out, or put it behind the other in the firmware's boot order, and restart the machine",
+				Hint: "shut the machine down, take the disk out that it was started from, or put it behind the other in the firmware's boot order",
 			}
 		},
 	},
@@ -157,7 +168,7 @@ func Decide(s Situation) Verdict {
 	f := facts{Situation: s}
 	if s.Config != nil {
 		f.disk, f.choice = Select(s.Disks, s.Config.Disk)
-		if f.choice == nil && !f.disk.Boot && !s.Installed && !s.Cluster {
+		if f.choice == nil && !f.disk.Boot && !s.Installed && !s.Cluster && s.Obstacle == nil {
 			f.target = s.Look(f.disk)
 		}
 	}

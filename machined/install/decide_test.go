@@ -32,6 +32,7 @@ func TestDecide(t *testing.T) {
 		{"no disk", Situation{Config: toNone}, Target{}, Wait, "no disk matches machine.install.disk"},
 		{"several", Situation{Config: both}, Target{}, Wait, "several disks match"},
 		{"a config is tried", Situation{Config: toNVMe, Pending: "The config is tried."}, Target{}, Wait, "The config is tried."},
+		{"DATA is damaged", Situation{Config: wipe, Obstacle: errors.New("DATA cannot be used")}, Target{}, Wait, "Nothing is installed: DATA cannot be used."},
 		{"empty", Situation{Config: toNVMe}, Target{}, Copy, "the disk is empty; then the machine restarts"},
 		{"holds something", Situation{Config: toNVMe}, ext4, Wait, "Nothing is installed on /dev/nvme0n1 (Samsung SSD 980 [a/b], serial S649, nvme, 500 GB): it holds ext4."},
 		{"holds something, wipe", Situation{Config: wipe}, ext4, Copy, "the disk is ERASED, and holds ext4"},
