@@ -37,7 +37,7 @@ func TestRaspberryPi(t *testing.T) {
 		l.powerOff()
 
 		next := built(l.T, nextVersion)
-		l.install(next, "b")
+		l.place(next, "b")
 		l.bootReady(card)
 		l.says(`machined: .*Version ` + regexp.QuoteMeta(next.version) + ` is confirmed`)
 		l.powerOff()
@@ -45,7 +45,7 @@ func TestRaspberryPi(t *testing.T) {
 			l.Errorf("the boot loader's state is %+v", s)
 		}
 
-		l.install(remake(l.T, l.dev.Dir, next, "0.2.2", brokenRoot), "a")
+		l.place(remake(l.T, l.dev.Dir, next, "0.2.2", brokenRoot), "a")
 		l.boot(card)
 		l.restarted() // by itself
 		l.boot(card)
@@ -53,8 +53,8 @@ func TestRaspberryPi(t *testing.T) {
 	})
 }
 
-// install puts an artifact's image into a slot and arms it, as machined does, on a machine that is off.
-func (l *lab) install(c candidate, slot string) {
+// place puts an artifact's image into a slot and arms it, as machined does, on a machine that is off.
+func (l *lab) place(c candidate, slot string) {
 	l.Helper()
 	a, _ := c.open(l.T)
 	image := filepath.Join(l.dev.Dir, "slot.img")
