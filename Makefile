@@ -90,7 +90,7 @@ test-all: test-artifacts test-trial-artifacts test-light ## Everything: unit tes
 	$(MAKE) repro
 
 # The boot tests that depend on boot loader, firmware and processor.
-ARCH_TESTS := Server|SmallMachine|FlippedBit|NoConfig|BadConfig|SmallDisk|ClockAt1970|DamagedData|Upgrade|Rollback|BothSlots|BootPartition|Delta|SafeMode|Devices|RaspberryPi
+ARCH_TESTS := Server|SmallMachine|FlippedBit|NoConfig|BadConfig|SmallDisk|ClockAt1970|DamagedData|Upgrade|Rollback|BothSlots|BootPartition|Delta|SafeMode|Devices|PulledStick|RaspberryPi
 
 .PHONY: test-arch
 test-arch: test-trial-artifacts ## Boot tests of start, accidents and upgrades on another architecture (ARCH=arm64)

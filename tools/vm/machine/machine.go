@@ -289,6 +289,11 @@ func (m *Machine) PullPlug() {
 	<-m.ended
 }
 
+// PullStick pulls the stick out that the machine was booted from; see [Spec.Stick].
+func (m *Machine) PullStick(ctx context.Context) error {
+	return m.QMP().Execute(ctx, "device_del", map[string]string{"id": stickID}, nil)
+}
+
 // PowerOff presses the power button and waits until the machine is off; it fails when it is off for another reason, or not
 // before ctx ends.
 func (m *Machine) PowerOff(ctx context.Context) error {

@@ -82,6 +82,7 @@ type Spec struct {
 	Links    int       // further interfaces, all on one switch, which is up and has nothing else on it; see LinkMAC
 	Forward  []int     // TCP ports of the machine that are reached through a free port on 127.0.0.1; only with NAT
 	Clock    time.Time // of the hardware clock at power-on; zero: the host's time in UTC
+	Stick    bool      // the first disk is a stick at USB, which [Machine.PullStick] pulls out
 	Adapter  bool      // a serial adapter of FTDI's at USB; what the machine sends is in AdapterName
 	Watchdog bool      // Intel's 6300ESB, which resets the machine when it is not fed in time
 	Reboots  bool      // a reboot starts the machine again; otherwise it ends it
@@ -104,7 +105,7 @@ func (s Spec) check() error {
 		return fmt.Errorf("machine: firmware %q, want one of %q", s.Firmware, b.firmwares)
 	case b.fixed != nil && (s.Memory != b.fixed.memory || s.CPUs != b.fixed.cpus):
 		return fmt.Errorf("machine: %d MiB and %d CPUs, but a %s has %d MiB and %d CPUs", s.Memory, s.CPUs, b.name, b.fixed.memory, b.fixed.cpus)
-	case b.fixed != nil && (len(s.Disks) != 1 || s.Links > 0 || s.Watchdog || s.Adapter || s.Kernel != nil):
+	case b.fixed != nil && (len(s.Disks) != 1 || s.Links > 0 || s.Watchdog || s.Adapter || s.Stick || s.Kernel != nil):
 		return fmt.Errorf("machine: a %s has one disk, its card, and nothing else that can be chosen", b.name)
 	case !slices.Contains([]Network{NAT, Silent, None}, s.Network):
 		return fmt.Errorf("machine: network %q, want %s, %s or %s", s.Network, NAT, Silent, None)
@@ -164,15 +165,18 @@ func (s Spec) virtualArguments(h host) []string {
 		"-device", "virtio-serial-pci", "-device", "virtconsole,chardev=services",
 	}
 	args = append(args, s.bootArguments(h)...)
+	if s.Stick || s.Adapter {
+		args = append(args, "-device", "qemu-xhci")
+	}
 	for i, d := range s.Disks {
-		args = append(args, diskArguments(i, d)...)
+		args = append(args, diskArguments(i, d, s.Stick && i == 0)...)
 	}
 	args = append(args, s.networkArguments(h, "virtio-net-pci,romfile=,")...)
 	for i := range s.Links {
 		args = append(args, linkArguments(i)...)
 	}
 	if s.Adapter {
-		args = append(args, "-chardev", "file,id=adapter,path="+AdapterName, "-device", "qemu-xhci", "-device", "usb-serial,chardev=adapter")
+		args = append(args, "-chardev", "file,id=adapter,path="+AdapterName, "-device", "usb-serial,chardev=adapter")
 	}
 	return args
 }
@@ -211,13 +215,17 @@ func (s Spec) bootArguments(h host) []string {
 // diskArguments attach disk i. Writes go to the host's page cache, and a flush by the machine becomes fdatasync on the host:
 // when QEMU is killed nothing is lost that the machine had written, flushed or not. A real plug may lose what was not
 // flushed; that is not modelled.
-func diskArguments(i int, d Disk) []string {
+func diskArguments(i int, d Disk, stick bool) []string {
 	id := "disk" + strconv.Itoa(i)
 	drive := "if=none,id=" + id + ",format=raw,cache=writeback,discard=unmap,file=" + escape(d.Path)
 	if d.ReadOnly {
 		drive += ",readonly=on"
 	}
-	device := "virtio-blk-pci,drive=" + id + ",bootindex=" + strconv.Itoa(i+1)
+	device := "virtio-blk-pci"
+	if stick {
+		device = "usb-storage,id=" + stickID
+	}
+	device += ",drive=" + id + ",bootindex=" + strconv.Itoa(i+1)
 	if d.Serial != "" {
 		device += ",serial=" + escape(d.Serial)
 	}
@@ -246,6 +254,9 @@ func linkArguments(i int) []string {
 	id := "link" + strconv.Itoa(i)
 	return []string{"-netdev", "hubport,hubid=1,id=" + id, "-device", "virtio-net-pci,netdev=" + id + ",romfile=,mac=" + LinkMAC(i)}
 }
+
+// stickID is QEMU's name of the stick.
+const stickID = "stick"
 
 // escape protects commas, which separate the parts of an option.
 func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }
