@@ -92,10 +92,11 @@ func (l *lineWriter) flushHeader(status int) {
 func (l *lineWriter) Write(p []byte) (int, error) {
 	l.pending = append(l.pending, p...)
 	for len(l.pending) >= envelope {
-		size := int(binary.BigEndian.Uint32(l.pending[1:envelope]))
-		if size > maxLineSize {
+		length := binary.BigEndian.Uint32(l.pending[1:envelope])
+		if length > maxLineSize {
 			return 0, errors.New("a message is too large")
 		}
+		size := int(length)
 		if len(l.pending) < envelope+size {
 			break
 		}

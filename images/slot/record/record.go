@@ -103,11 +103,11 @@ func decode(b []byte) (sequence uint64, r Record, ok bool) {
 		return 0, r, false
 	}
 	sequence = binary.BigEndian.Uint64(rest)
-	length := int(binary.BigEndian.Uint32(rest[8:]))
-	if length > len(b)-header {
+	length := binary.BigEndian.Uint32(rest[8:])
+	if int64(length) > int64(len(b)-header) { // an int of 32 bits would be negative
 		return 0, r, false
 	}
-	text := b[header : header+length]
+	text := b[header:][:length]
 	sum := sha256.Sum256(append(bytes.Clone(b[:header-sha256.Size]), text...))
 	if !bytes.Equal(sum[:], b[header-sha256.Size:header]) || json.Unmarshal(text, &r) != nil {
 		return 0, Record{}, false

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -114,6 +115,7 @@ func FuzzDecode(f *testing.F) {
 	good, _ := encode(7, Record{Version: "1.0.0"})
 	f.Add(good)
 	f.Add([]byte(magic))
+	f.Add(append([]byte(magic), bytes.Repeat([]byte{0xff}, copySize-len(magic))...)) // a length that no int of 32 bits holds
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if n, r, ok := decode(b); ok {
 			if _, err := encode(n, r); err != nil && len(b) <= copySize {
