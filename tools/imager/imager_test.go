@@ -84,6 +84,8 @@ func TestRunExplainsItself(t *testing.T) {
 		{[]string{"biuld", "x.yml"}, `"biuld"`},
 		{[]string{"validate", filepath.Join(t.TempDir(), "none.yml")}, "none.yml"},
 		{[]string{"validate", "x.yml", "--ot", "y"}, "--ot"},
+		{[]string{"build", "x.yml", "y.yml"}, "usage:"},
+		{[]string{"oslist", "x.yml", "y.yml", "--url", "https://example.com"}, "x.yml"},
 	} {
 		if err := run(t.Context(), test.args); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: error %v, want one with %q", test.args, err, test.want)

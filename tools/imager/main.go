@@ -5,7 +5,7 @@
 //	imager sign FILE.slot add a signature to an artifact
 //	imager validate FILE  check a definition
 //	imager repro FILE     build twice and compare every output
-//	imager oslist FILE    write os_list.json of what was built, for Raspberry Pi Imager
+//	imager oslist FILE…   write os_list.json of what was built, for Raspberry Pi Imager
 //
 // It needs Go, git, apt and, for runc, a C compiler for the architecture; no root. See `imager COMMAND --help` for flags.
 package main
@@ -24,7 +24,7 @@ import (
 	"github.com/coracle-os/coracle/tools/imager/definition"
 )
 
-const usage = `usage: imager build|slot|sign|validate|repro|oslist FILE [flags]`
+const usage = `usage: imager build|slot|sign|validate|repro FILE [flags], or imager oslist FILE… [flags]`
 
 func main() {
 	syscall.Umask(0o022) // the modes of files that it makes get into the image
@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() != 2 {
+	if flags.NArg() < 2 || flags.NArg() > 2 && flags.Arg(0) != "oslist" {
 		return errors.New(usage)
 	}
 	file := flags.Arg(1)
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string) error {
 	case "sign":
 		return sign(file, o.key)
 	case "oslist":
-		return osList(file, *out, *address)
+		return osList(flags.Args()[1:], *out, *address)
 	case "repro":
 		return repro(ctx, file, *out, *cache, o)
 	}

@@ -16,27 +16,31 @@ import (
 )
 
 // osList writes os_list.json, with which Raspberry Pi Imager offers the images for Raspberry Pis that were built into out from the
-// definition file. address is the URL of the folder that people download them from.
-func osList(file, out, address string) error {
+// definition files. address is the URL of the folder that people download them from.
+func osList(files []string, out, address string) error {
 	if address == "" {
 		return errors.New("oslist: where will people download the images? give --url https://HOST/FOLDER")
 	}
-	b, err := newBuilder(file, out, out, options{})
+	var releases []boards.Release
+	for _, file := range files {
+		b, err := newBuilder(file, out, out, options{})
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(b.definition.Disk.Boards, "raspberry-pi") {
+			return fmt.Errorf("oslist: %s makes no image for the Raspberry Pi: it has no disk.boards: [raspberry-pi]", file)
+		}
+		r, err := b.raspberryPiRelease(address)
+		if err != nil {
+			return fmt.Errorf("oslist: %w", err)
+		}
+		releases = append(releases, r)
+	}
+	text, err := boards.OSList(releases...)
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(b.definition.Disk.Boards, "raspberry-pi") {
-		return fmt.Errorf("oslist: %s makes no image for the Raspberry Pi: it has no disk.boards: [raspberry-pi]", file)
-	}
-	r, err := b.raspberryPiRelease(address)
-	if err != nil {
-		return fmt.Errorf("oslist: %w", err)
-	}
-	text, err := boards.OSList(r)
-	if err != nil {
-		return err
-	}
-	name := filepath.Join(b.out, "os_list.json")
+	name := filepath.Join(out, "os_list.json")
 	if err := os.WriteFile(name, text, 0o644); err != nil {
 		return err
 	}

@@ -15,28 +15,30 @@ func TestOSList(t *testing.T) {
 		{"../../images/amd64.yml", "https://example.com", "no image for the Raspberry Pi"},
 		{file, "https://example.com", "build the image first"},
 	} {
-		if err := osList(c.file, out, c.url); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := osList([]string{c.file}, out, c.url); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
 	sum := strings.Repeat("ab", 32)
-	for name, content := range map[string]string{
-		"coracle-arm64.yml": "resolved: {version: 1.2.3, built: \"2026-11-27T04:00:00Z\"}\n",
-		"coracle-arm64.digests.json": `[{"name":"coracle-rpi-arm64.img","size":400,"sha256":"` + sum + `"},` +
-			`{"name":"coracle-rpi-arm64.img.zst","size":100,"sha256":"` + sum + `"}]`,
-	} {
-		if err := os.WriteFile(filepath.Join(out, name), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
+	for _, arch := range []string{"arm64", "armhf"} {
+		for name, content := range map[string]string{
+			"coracle-" + arch + ".yml": "resolved: {version: 1.2.3, built: \"2026-11-27T04:00:00Z\"}\n",
+			"coracle-" + arch + ".digests.json": `[{"name":"coracle-rpi-` + arch + `.img","size":400,"sha256":"` + sum + `"},` +
+				`{"name":"coracle-rpi-` + arch + `.img.zst","size":100,"sha256":"` + sum + `"}]`,
+		} {
+			if err := os.WriteFile(filepath.Join(out, name), []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if err := osList(file, out, "https://example.com/releases/"); err != nil {
+	if err := osList([]string{file, "../../images/armhf.yml"}, out, "https://example.com/releases/"); err != nil {
 		t.Fatal(err)
 	}
 	list, err := os.ReadFile(filepath.Join(out, "os_list.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"url": "https://example.com/releases/coracle-rpi-arm64.img.zst"`, `"extract_size": 400`, `"image_download_size": 100`, "Coracle 1.2.3 (64-bit)"} {
+	for _, want := range []string{`"url": "https://example.com/releases/coracle-rpi-arm64.img.zst"`, `"extract_size": 400`, `"image_download_size": 100`, "Coracle 1.2.3 (64-bit)", "coracle-rpi-armhf.img.zst", "Coracle 1.2.3 (32-bit)"} {
 		if !strings.Contains(string(list), want) {
 			t.Errorf("no %s in\n%s", want, list)
 		}
