@@ -36,6 +36,7 @@ qemu-system-arm       qemu-system-aarch64
     armhf) needed="$needed
 $(compiler "$arch" arm-linux-gnueabihf arm-linux-gnueabihf)
 qemu-system-arm       qemu-system-arm
+u-boot-qemu           /usr/lib/u-boot/qemu_arm/u-boot.bin
 " ;;
     *) echo "$0: $arch is not one of amd64, arm64, armhf" >&2; exit 2 ;;
   esac

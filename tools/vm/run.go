@@ -34,7 +34,7 @@ type runOptions struct {
 func parseRun(args []string) (runOptions, error) {
 	var o runOptions
 	flags, dir := newFlags("run")
-	flags.StringVar(&o.spec.Arch, "arch", "amd64", "architecture of the machine: amd64 or arm64")
+	flags.StringVar(&o.spec.Arch, "arch", "amd64", "architecture of the machine: amd64, arm64 or armhf")
 	flags.StringVar(&o.spec.Board, "board", "", "emulate a board instead of a virtual machine, with its memory and processors and without a network: raspi3b, with --arch arm64")
 	flags.StringVar(&o.image, "image", "", "disk image to boot (default _out/coracle-ARCH.img, or coracle-rpi-ARCH.img)")
 	flags.IntVar(&o.spec.Memory, "memory", 2048, "memory in MiB")

@@ -5,16 +5,22 @@ import (
 	"testing"
 )
 
-// TestARM64 boots the image for 64-bit ARM to a Ready node with work on it, and shuts it down.
-func TestARM64(t *testing.T) {
-	serverLabOf(t, "arm64", func(l *lab) {
+// TestARM64 boots the image for 64-bit ARM.
+func TestARM64(t *testing.T) { testArchitecture(t, "arm64", "arm64") }
+
+// TestARMHF boots the image for 32-bit ARM, from U-Boot on.
+func TestARMHF(t *testing.T) { testArchitecture(t, "armhf", "arm") }
+
+// testArchitecture boots the image of an architecture to a Ready node with work on it, and shuts it down.
+func testArchitecture(t *testing.T, arch, goarch string) {
+	serverLabOf(t, arch, func(l *lab) {
 		l.bootReady(l.standard())
 		l.apply("workload.yaml")
 		l.wait("rollout", "status", "deployment/web")
 		l.answersHost("http://" + l.machine.Address(nodePort) + "/")
 		l.waitForCoreDNS()
 		l.sub("Architecture", func(l *lab) {
-			if got := strings.TrimSpace(l.kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.nodeInfo.architecture}")); got != "arm64" {
+			if got := strings.TrimSpace(l.kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.nodeInfo.architecture}")); got != goarch {
 				l.Errorf("the node says %q", got)
 			}
 		})

@@ -19,6 +19,7 @@ type board struct {
 	pkg       string // Debian package with it
 	machine   string // QEMU's name of the machine
 	cpu       string // that is emulated
+	memory    int    // at most, in MiB; 0: as much as one likes
 	devices   []string
 	firmwares []Firmware
 	uefi      []uefiFiles // where distributions put UEFI
@@ -33,7 +34,8 @@ type fixed struct {
 	kernel, dtb  string // files on BOOT that its firmware would start, and hand on: QEMU does
 }
 
-// uefiFiles are UEFI's code and the template of its variables. The two must fit together.
+// uefiFiles are UEFI's code and the template of its variables. The two must fit together. U-Boot, which is the UEFI of 32-bit ARM, has
+// its variables in memory only.
 type uefiFiles struct{ code, vars string }
 
 var boards = []board{
@@ -60,6 +62,14 @@ var boards = []board{
 			{"/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw", "/usr/share/edk2/aarch64/vars-template-pflash.raw"},
 		},
 		uefiPkg: "qemu-efi-aarch64",
+	},
+	{
+		// The processor of the Raspberry Pi 2. Debian's kernel has no LPAE: what it uses must be below 4 GiB, the PCI bus too.
+		arch: "armhf", qemu: "qemu-system-arm", pkg: "qemu-system-arm", machine: "virt,highmem=off", cpu: "cortex-a7", memory: 3072,
+		devices:   []string{"-device", "virtio-rng-pci"},
+		firmwares: []Firmware{UEFI},
+		uefi:      []uefiFiles{{code: "/usr/lib/u-boot/qemu_arm/u-boot.bin"}}, // Debian, Ubuntu
+		uefiPkg:   "u-boot-qemu",
 	},
 	{
 		name: RaspberryPi3B, arch: "arm64", qemu: "qemu-system-aarch64", pkg: "qemu-system-arm", machine: RaspberryPi3B, cpu: "cortex-a53",
@@ -102,7 +112,7 @@ func (b board) native() bool {
 // findUEFI returns the first pair of files that exists.
 func (b board) findUEFI() (uefiFiles, error) {
 	for _, f := range b.uefi {
-		if exists(f.code) && exists(f.vars) {
+		if exists(f.code) && (f.vars == "" || exists(f.vars)) {
 			return f, nil
 		}
 	}

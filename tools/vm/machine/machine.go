@@ -118,13 +118,11 @@ func prepare(spec *Spec) (host, error) {
 		}
 	}
 	if spec.Kernel == nil && spec.Firmware == UEFI {
-		uefi, err := b.findUEFI()
-		if err != nil {
+		if h.uefi, err = b.findUEFI(); err != nil {
 			return h, err
 		}
-		h.firmwareCode = uefi.code
-		if own := filepath.Join(spec.Dir, varsName); !exists(own) {
-			if err := disk.Copy(own, uefi.vars, 0); err != nil {
+		if own := filepath.Join(spec.Dir, varsName); h.uefi.vars != "" && !exists(own) {
+			if err := disk.Copy(own, h.uefi.vars, 0); err != nil {
 				return h, fmt.Errorf("UEFI variables: %w", err)
 			}
 		}

@@ -30,14 +30,16 @@ func TestArguments(t *testing.T) {
 		not    []string
 	}{
 		{"TCG", func(*Spec) {}, host{}, []string{"-accel tcg,thread=multi,tb-size=1024 -cpu max", "-m 512", "-smp 1", "-no-reboot", "-nic none", "-rtc base=utc"}, []string{"pflash", "kvm"}},
-		{"ARM", func(s *Spec) { s.Arch, s.Firmware = "arm64", UEFI }, host{firmwareCode: "/fw/code"},
-			[]string{"-machine virt", "-cpu cortex-a72", "virtio-rng-pci", "readonly=on,file=/fw/code"}, []string{"q35", "vga"}},
+		{"64-bit ARM", func(s *Spec) { s.Arch, s.Firmware = "arm64", UEFI }, host{uefi: uefiFiles{"/fw/code", "/fw/vars"}},
+			[]string{"-machine virt ", "-cpu cortex-a72", "virtio-rng-pci", "readonly=on,file=/fw/code"}, []string{"q35", "vga"}},
+		{"32-bit ARM", func(s *Spec) { s.Arch, s.Firmware = "armhf", UEFI }, host{uefi: uefiFiles{code: "/fw/u-boot.bin"}},
+			[]string{"-machine virt,highmem=off", "-cpu cortex-a7", "virtio-rng-pci", "-bios /fw/u-boot.bin"}, []string{"pflash", varsName}},
 		{"Raspberry Pi", func(s *Spec) {
 			s.Arch, s.Board, s.Firmware, s.Memory, s.CPUs, s.Network = "arm64", RaspberryPi3B, UBoot, 1024, 4, NAT
 			s.Disks = []Disk{{Path: "/card"}}
 		}, host{}, []string{"-machine raspi3b", "-kernel u-boot.bin", "-serial null -serial chardev:console", "if=sd,", "-device usb-net,netdev=net"}, []string{"pci", "virtio"}},
 		{"KVM", func(*Spec) {}, host{kvm: true}, []string{"-accel kvm -cpu host"}, []string{"tcg"}},
-		{"UEFI", func(s *Spec) { s.Firmware = UEFI }, host{firmwareCode: "/fw/code"}, []string{"readonly=on,file=/fw/code", "unit=1,format=raw,file=uefi-vars.fd"}, nil},
+		{"UEFI", func(s *Spec) { s.Firmware = UEFI }, host{uefi: uefiFiles{"/fw/code", "/fw/vars"}}, []string{"readonly=on,file=/fw/code", "unit=1,format=raw,file=uefi-vars.fd"}, nil},
 		{"kernel", func(s *Spec) { s.Kernel = &Kernel{Image: "k", Initrd: "i", Arguments: "a b"} }, host{}, []string{"-kernel k -initrd i -append a b"}, []string{"pflash"}},
 		{"disks", func(s *Spec) { s.Disks = []Disk{{Path: "/a,b"}, {Path: "/c", ReadOnly: true, Serial: "S1"}} }, host{},
 			[]string{"file=/a,,b -device virtio-blk-pci,drive=disk0,bootindex=1", "file=/c,readonly=on", "drive=disk1,bootindex=2,serial=S1"}, nil},
@@ -91,6 +93,7 @@ func TestCheck(t *testing.T) {
 		{"CPUs", func(s *Spec) { s.CPUs = 0 }, "0 CPUs"},
 		{"architecture", func(s *Spec) { s.Arch = "riscv64" }, `"riscv64"`},
 		{"another board", func(s *Spec) { s.Board = "raspi9" }, `"raspi9"`},
+		{"memory of 32 bits", func(s *Spec) { s.Arch, s.Memory = "armhf", 4096 }, "3072 at most"},
 		{"memory of a board", func(s *Spec) { s.Arch, s.Board, s.Firmware, s.CPUs = "arm64", RaspberryPi3B, UBoot, 4 }, "has 1024 MiB"},
 		{"firmware of another architecture", func(s *Spec) { s.Arch, s.Firmware = "arm64", BIOS }, `"bios"`},
 		{"firmware", func(s *Spec) { s.Firmware = "efi" }, `"efi"`},

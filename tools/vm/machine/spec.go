@@ -71,7 +71,7 @@ type Kernel struct {
 // Spec is a machine's hardware and what it boots from.
 type Spec struct {
 	Dir      string    // the machine's folder
-	Arch     string    // amd64, which is what nothing means, or arm64
+	Arch     string    // amd64, which is what nothing means, arm64 or armhf
 	Board    string    // such as RaspberryPi3B; empty: a virtual machine
 	Memory   int       // MiB
 	CPUs     int       //
@@ -99,6 +99,8 @@ func (s Spec) check() error {
 		return fmt.Errorf("machine: no folder")
 	case s.Memory < 64:
 		return fmt.Errorf("machine: %d MiB of memory, at least 64 are needed", s.Memory)
+	case b.memory > 0 && s.Memory > b.memory:
+		return fmt.Errorf("machine: %d MiB of memory, architecture %s has %d at most", s.Memory, b.arch, b.memory)
 	case s.CPUs < 1:
 		return fmt.Errorf("machine: %d CPUs, at least 1 is needed", s.CPUs)
 	case s.Kernel == nil && !slices.Contains(b.firmwares, s.Firmware):
@@ -119,10 +121,10 @@ func (s Spec) check() error {
 
 // host is what QEMU gets from the host: files and ports that were found or made for this machine.
 type host struct {
-	board        board
-	kvm          bool
-	firmwareCode string      // UEFI only
-	ports        map[int]int // machine's port → host's port
+	board board
+	kvm   bool
+	uefi  uefiFiles   // UEFI only
+	ports map[int]int // machine's port → host's port
 }
 
 // arguments builds QEMU's command line. Names without a folder are in the machine's folder, in which QEMU runs: a socket's
@@ -203,9 +205,11 @@ func (s Spec) bootArguments(h host) []string {
 	switch {
 	case s.Kernel != nil:
 		return []string{"-kernel", s.Kernel.Image, "-initrd", s.Kernel.Initrd, "-append", s.Kernel.Arguments}
+	case s.Firmware == UEFI && h.uefi.vars == "":
+		return []string{"-bios", h.uefi.code}
 	case s.Firmware == UEFI:
 		return []string{
-			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + escape(h.firmwareCode),
+			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + escape(h.uefi.code),
 			"-drive", "if=pflash,unit=1,format=raw,file=" + varsName,
 		}
 	}
