@@ -112,3 +112,12 @@ func TestParseMemory(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// A kernel of 32 bits refuses what one of 64 takes.
+func TestPIDMax(t *testing.T) {
+	for bits, want := range map[int]string{32: "32768", 64: "4194304"} {
+		if got := pidMax(bits); got != want {
+			t.Errorf("%d bits: %s, want %s", bits, got, want)
+		}
+	}
+}

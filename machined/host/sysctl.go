@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,12 +27,20 @@ var sysctls = map[string]string{
 	"kernel.keys.root_maxbytes":     "25000000",
 	"fs.inotify.max_user_instances": "8192", // 128 is used up by a dozen pods that watch files
 	"fs.inotify.max_user_watches":   "524288",
-	"kernel.pid_max":                "4194304", // every pod takes a few dozen
-	"vm.max_map_count":              "262144",  // databases and search engines ask for it
+	"kernel.pid_max":                pidMax(bits.UintSize), // every pod takes a few dozen
+	"vm.max_map_count":              "262144",              // databases and search engines ask for it
 	"kernel.dmesg_restrict":         "1",
 	"kernel.kptr_restrict":          "1",
 	"fs.protected_hardlinks":        "1",
 	"fs.protected_symlinks":         "1",
+}
+
+// pidMax is the most that a kernel takes whose words have so many bits (PID_MAX_LIMIT of linux/threads.h).
+func pidMax(bits int) string {
+	if bits == 32 {
+		return "32768"
+	}
+	return "4194304"
 }
 
 // Sysctls are the kernel's settings.
