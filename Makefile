@@ -18,7 +18,10 @@ GO_TARGET  := GOOS=linux $(if $(filter armhf,$(ARCH)),GOARCH=arm GOARM=7,GOARCH=
 # Compiles the protobuf definitions. Its plugins are of the versions in go.mod.
 BUF        := v1.75.0
 
-IMAGE      := $(OUT)/coracle-$(ARCH).img
+# What is built: the plain image of ARCH, or its flavour for machines that that is not for (ARCH=arm64 FLAVOUR=rpi5).
+FLAVOUR    ?=
+DEFINITION := images/$(ARCH)$(if $(FLAVOUR),-$(FLAVOUR)).yml
+IMAGE      := $(OUT)/coracle-$(if $(FLAVOUR),$(FLAVOUR)-)$(ARCH).img
 IMAGER     := go run ./tools/imager
 VM         := go run ./tools/vm
 BENCH      := go run ./tools/bench
@@ -39,12 +42,12 @@ stop: ## End the machine that `make run DETACH=1` left running
 	$(VM) stop --dir $(OUT)/run
 
 .PHONY: image
-image: host ## Build the disk image, its .zst, SBOM and licences into _out
-	$(IMAGER) build images/$(ARCH).yml --out $(OUT) $(BUILD_FLAGS)
+image: host ## Build the disk image, its .zst, SBOM and licences into _out (ARCH=arm64 FLAVOUR=rpi5: for the Raspberry Pi 5)
+	$(IMAGER) build $(DEFINITION) --out $(OUT) $(BUILD_FLAGS)
 
 .PHONY: slot
 slot: host ## Build the upgrade artifact _out/coracle-VERSION-ARCH.slot (VERSION=1.2.3; RELEASE=1 SIGNING_KEY=FILE for others to trust)
-	$(IMAGER) slot images/$(ARCH).yml --out $(OUT) $(BUILD_FLAGS)
+	$(IMAGER) slot $(DEFINITION) --out $(OUT) $(BUILD_FLAGS)
 
 .PHONY: ctl
 ctl: ## Build coraclectl for Linux, macOS and Windows, amd64 and arm64, into _out/ctl
@@ -88,6 +91,7 @@ test-all: test-artifacts test-trial-artifacts test-light ## Everything: unit tes
 	go test -vet=off $$(go list ./... | grep -v /boottest)
 	CORACLE_REQUIRE_IMAGE=1 CORACLE_TEST_ALL=1 go test -vet=off -count=1 -timeout 8h -v ./tools/vm/boottest
 	for arch in $(ARM); do $(MAKE) test-arch ARCH=$$arch || exit 1; done
+	$(MAKE) image ARCH=arm64 FLAVOUR=rpi5
 	$(MAKE) repro
 
 # The boot tests that depend on boot loader, firmware and processor.
@@ -99,7 +103,7 @@ test-arch: test-trial-artifacts ## Boot tests of start, accidents and upgrades o
 
 .PHONY: repro
 repro: host ## Build image and artifact twice and compare every output byte by byte
-	$(IMAGER) repro images/$(ARCH).yml --out $(OUT)
+	$(IMAGER) repro $(DEFINITION) --out $(OUT)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZTIME (default 20s)

@@ -10,7 +10,7 @@ import (
 	"github.com/coracle-os/coracle/machined/config/strict"
 )
 
-// Models are the Raspberry Pis of one architecture, whose images are one.
+// Models are the Raspberry Pis that one image is for: of one architecture and flavour.
 type Models struct {
 	Config []string `yaml:"config"` // lines of config.txt
 	UBoot  []UBoot  `yaml:"u-boot"` // the one without a section first
@@ -31,15 +31,21 @@ type Model struct {
 	DTB          string `yaml:"dtb"`                    // device tree, under the name that the firmware looks for
 	Firmware     string `yaml:"firmware,omitempty"`     // set of files; empty: it is in the board
 	Section      string `yaml:"section,omitempty"`      // of config.txt that is only for it and its like
+	Card         string `yaml:"card,omitempty"`         // the SD card's host in its device tree, if not every U-Boot has a driver for that
 	Imager       string `yaml:"imager"`                 // device in Raspberry Pi Imager's lists
-	Experimental bool   `yaml:"experimental,omitempty"` // needs another kernel than the image's; nothing of it is in the image
+	Flavour      string `yaml:"flavour,omitempty"`      // of images that are for it; empty: the plain one
+	Experimental bool   `yaml:"experimental,omitempty"` // nobody knows whether it starts
 }
 
-// RaspberryPi are the models by GOARCH.
-func RaspberryPi(goarch string) (Models, error) {
-	m, ok := data.Architectures[goarch]
-	if !ok {
+// RaspberryPi are the models that images of this GOARCH and flavour are for.
+func RaspberryPi(goarch, flavour string) (Models, error) {
+	m := data.Architectures[goarch]
+	m.List = slices.DeleteFunc(slices.Clone(m.List), func(model Model) bool { return model.Flavour != flavour })
+	switch {
+	case len(m.List) == 0 && flavour == "":
 		return Models{}, fmt.Errorf("no Raspberry Pi is supported with architecture %q", goarch)
+	case len(m.List) == 0:
+		return Models{}, fmt.Errorf("no Raspberry Pi is supported with architecture %q in flavour %q", goarch, flavour)
 	}
 	m.Config = append(slices.Clone(data.Config), m.Config...)
 	return m, nil
@@ -58,20 +64,29 @@ func (m Models) UBootOf(model Model) UBoot {
 	return m.UBoot[0]
 }
 
-// Supported are the models without the experimental ones.
-func (m Models) Supported() []Model {
-	return slices.DeleteFunc(slices.Clone(m.List), func(m Model) bool { return m.Experimental })
+// Devices are the models as Raspberry Pi Imager calls them, each once.
+func (m Models) Devices() []string {
+	return m.each(func(model Model) string { return model.Imager })
 }
 
-// Devices are the supported models as Raspberry Pi Imager calls them, each once.
-func (m Models) Devices() []string {
-	var tags []string
-	for _, model := range m.Supported() {
-		if !slices.Contains(tags, model.Imager) {
-			tags = append(tags, model.Imager)
+// Compatible are the first names in the models' device trees, each once.
+func (m Models) Compatible() []string {
+	return m.each(func(model Model) string { return model.Compatible })
+}
+
+func (m Models) each(name func(Model) string) []string {
+	var names []string
+	for _, model := range m.List {
+		if n := name(model); !slices.Contains(names, n) {
+			names = append(names, n)
 		}
 	}
-	return tags
+	return names
+}
+
+// Experimental is whether nobody knows of any of the models whether it starts.
+func (m Models) Experimental() bool {
+	return !slices.ContainsFunc(m.List, func(model Model) bool { return !model.Experimental })
 }
 
 //go:embed boards.yml

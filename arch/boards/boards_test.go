@@ -20,28 +20,43 @@ func models(m Models) []string {
 }
 
 func TestRaspberryPi(t *testing.T) {
-	for goarch, want := range map[string]struct{ models, devices string }{
-		"arm64": {"3 Model B, 3 Model B+, 3 Model A+, Zero 2 W, 4 Model B, 400, Compute Module 4, (5)", "pi3-64bit, pi4-64bit"},
-		"arm":   {"2 Model B, 3 Model B, 3 Model B+, 3 Model A+", "pi2-32bit, pi3-32bit"},
+	for _, tc := range []struct{ goarch, flavour, models, devices, compatible string }{
+		{
+			"arm64", "", "3 Model B, 3 Model B+, 3 Model A+, Zero 2 W, 4 Model B, 400, Compute Module 4", "pi3-64bit, pi4-64bit",
+			"raspberrypi,3-model-b raspberrypi,3-model-b-plus raspberrypi,3-model-a-plus raspberrypi,model-zero-2-w raspberrypi,4-model-b raspberrypi,400 raspberrypi,4-compute-module",
+		},
+		{"arm64", "rpi5", "(5), (5 (D0))", "pi5-64bit", "raspberrypi,5-model-b"},
+		{
+			"arm", "", "2 Model B, 3 Model B, 3 Model B+, 3 Model A+", "pi2-32bit, pi3-32bit",
+			"raspberrypi,2-model-b raspberrypi,3-model-b raspberrypi,3-model-b-plus raspberrypi,3-model-a-plus",
+		},
 	} {
-		m, err := RaspberryPi(goarch)
+		m, err := RaspberryPi(tc.goarch, tc.flavour)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(models(m), ", "); got != want.models {
-			t.Errorf("%s: models %s, want %s", goarch, got, want.models)
+		if got := strings.Join(models(m), ", "); got != tc.models {
+			t.Errorf("%s %s: models %s, want %s", tc.goarch, tc.flavour, got, tc.models)
 		}
-		if got := strings.Join(m.Devices(), ", "); got != want.devices {
-			t.Errorf("%s: devices %s, want %s", goarch, got, want.devices)
+		if got := strings.Join(m.Devices(), ", "); got != tc.devices {
+			t.Errorf("%s %s: devices %s, want %s", tc.goarch, tc.flavour, got, tc.devices)
+		}
+		if got := strings.Join(m.Compatible(), " "); got != tc.compatible {
+			t.Errorf("%s %s: device trees of %s, want %s", tc.goarch, tc.flavour, got, tc.compatible)
+		}
+		if got := m.Experimental(); got != (tc.flavour != "") {
+			t.Errorf("%s %s: experimental: %v", tc.goarch, tc.flavour, got)
 		}
 	}
-	if _, err := RaspberryPi("amd64"); err == nil || !strings.Contains(err.Error(), "amd64") {
-		t.Errorf("amd64: error %v", err)
+	for _, of := range [][2]string{{"amd64", ""}, {"arm", "rpi5"}, {"arm64", "rpi6"}} {
+		if _, err := RaspberryPi(of[0], of[1]); err == nil || !strings.Contains(err.Error(), of[0]) || !strings.Contains(err.Error(), of[1]) {
+			t.Errorf("%q: error %v", of, err)
+		}
 	}
 }
 
 func TestUBootOf(t *testing.T) {
-	m, err := RaspberryPi("arm")
+	m, err := RaspberryPi("arm", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,8 +91,8 @@ func TestData(t *testing.T) {
 			if len(model.FirmwareFiles()) == 0 && model.Firmware != "" {
 				t.Errorf("%s: there is no set of firmware %q", model.Name, model.Firmware)
 			}
-			if model.Firmware == "" && !model.Experimental {
-				t.Errorf("%s has no firmware", model.Name)
+			if inBoard := strings.HasPrefix(model.DTB, "bcm2712-"); (model.Firmware == "") != inBoard {
+				t.Errorf("%s: firmware %q", model.Name, model.Firmware)
 			}
 		}
 		for _, list := range [][]string{names, trees, files} {
@@ -117,7 +132,7 @@ kernel=u-boot-pi2.bin
 [all]
 `,
 	} {
-		m, err := RaspberryPi(goarch)
+		m, err := RaspberryPi(goarch, "")
 		if err != nil {
 			t.Fatal(err)
 		}

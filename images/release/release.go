@@ -13,11 +13,12 @@ const Path = "/usr/share/coracle/release.json"
 
 // Release is the content of [Path].
 type Release struct {
-	Version    string `json:"version"`    // Coracle's version, semver without a leading v
-	Arch       string `json:"arch"`       // GOARCH of the image: amd64, arm64 or arm
-	Kubernetes string `json:"kubernetes"` // such as v1.37.2
-	Kernel     string `json:"kernel"`     // kernel release as in uname -r
-	BuildTime  int64  `json:"buildTime"`  // Unix seconds; the clock of a machine never goes below it
+	Version    string `json:"version"`           // Coracle's version, semver without a leading v
+	Arch       string `json:"arch"`              // GOARCH of the image: amd64, arm64 or arm
+	Flavour    string `json:"flavour,omitempty"` // of the architecture's images; empty: the plain one
+	Kubernetes string `json:"kubernetes"`        // such as v1.37.2
+	Kernel     string `json:"kernel"`            // kernel release as in uname -r
+	BuildTime  int64  `json:"buildTime"`         // Unix seconds; the clock of a machine never goes below it
 }
 
 // Built is BuildTime as a time in UTC.

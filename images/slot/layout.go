@@ -8,6 +8,8 @@ package slot
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Align is the alignment of each part of a slot, in bytes.
@@ -16,8 +18,9 @@ const Align = 1 << 20
 // RecordSize is how many bytes at the end of a slot's partition no slot image reaches: images/slot/record is there.
 const RecordSize = 64 << 10
 
-// HashAlgorithm is the kernel's name of what slots' hash trees are made with. docs/decisions/0080 says why.
-const HashAlgorithm = "blake2b-256"
+// HashAlgorithms are what slots' hash trees are made with, by the kernel's names. Of each, a hash has [hashSize] bytes.
+// docs/decisions/0080 says why the first, docs/decisions/0150 why not always.
+var HashAlgorithms = []string{"blake2b-256", "sha256"}
 
 // LayoutPath is where the initrd carries its slot's [Layout].
 const LayoutPath = "/etc/coracle/slot.json"
@@ -30,7 +33,7 @@ type Layout struct {
 	RootOffset    uint64 `json:"rootOffset"`    // start of the root file system
 	RootSize      uint64 `json:"rootSize"`      // a multiple of DataBlockSize
 	HashOffset    uint64 `json:"hashOffset"`    // start of the verity superblock; the tree follows it
-	HashAlgorithm string `json:"hashAlgorithm"` // the kernel's name
+	HashAlgorithm string `json:"hashAlgorithm"` // one of HashAlgorithms
 	RootHash      string `json:"rootHash"`      // hex
 	Salt          string `json:"salt"`          // hex, may be empty
 	DataBlockSize uint32 `json:"dataBlockSize"` // bytes
@@ -55,8 +58,8 @@ func ParseLayout(b []byte) (Layout, error) {
 		return l, fmt.Errorf("slot layout: offsets %d and %d must be multiples of %d", l.RootOffset, l.HashOffset, Align)
 	case l.HashOffset < l.RootOffset+l.RootSize:
 		return l, fmt.Errorf("slot layout: the hash tree at %d overlaps the root that ends at %d", l.HashOffset, l.RootOffset+l.RootSize)
-	case l.HashAlgorithm != HashAlgorithm:
-		return l, fmt.Errorf("slot layout: hashAlgorithm is %q, want %q", l.HashAlgorithm, HashAlgorithm)
+	case !slices.Contains(HashAlgorithms, l.HashAlgorithm):
+		return l, fmt.Errorf("slot layout: hashAlgorithm is %q, want one of %s", l.HashAlgorithm, strings.Join(HashAlgorithms, ", "))
 	case l.HashBlockSize < 2*hashSize:
 		return l, fmt.Errorf("slot layout: hashBlockSize %d does not hold two hashes", l.HashBlockSize)
 	case len(l.RootHash) != 64:
@@ -76,5 +79,5 @@ func (l Layout) ImageSize() uint64 {
 	return (l.HashOffset + size + Align - 1) / Align * Align
 }
 
-// hashSize is how many bytes a hash of [HashAlgorithm] has.
+// hashSize is how many bytes a hash has.
 const hashSize = 32

@@ -9,7 +9,7 @@ import (
 var hash = strings.Repeat("ab", 32)
 
 func TestParseLayoutRefuses(t *testing.T) {
-	good := Layout{RootOffset: Align, RootSize: 8192, HashOffset: 2 * Align, HashAlgorithm: HashAlgorithm, RootHash: hash, DataBlockSize: 4096, HashBlockSize: 4096}
+	good := Layout{RootOffset: Align, RootSize: 8192, HashOffset: 2 * Align, HashAlgorithm: "blake2b-256", RootHash: hash, DataBlockSize: 4096, HashBlockSize: 4096}
 	for name, change := range map[string]func(*Layout){
 		"":                    func(*Layout) {},
 		"block size":          func(l *Layout) { l.DataBlockSize = 0 },
@@ -26,6 +26,15 @@ func TestParseLayoutRefuses(t *testing.T) {
 		_, err := ParseLayout(text)
 		if (err == nil) != (name == "") || err != nil && !strings.Contains(err.Error(), name) {
 			t.Errorf("%q: error %v", name, err)
+		}
+	}
+}
+
+func TestParseLayoutTakesEachAlgorithm(t *testing.T) {
+	for _, algorithm := range HashAlgorithms {
+		text, _ := json.Marshal(Layout{RootOffset: Align, RootSize: 8192, HashOffset: 2 * Align, HashAlgorithm: algorithm, RootHash: hash, DataBlockSize: 4096, HashBlockSize: 4096})
+		if _, err := ParseLayout(text); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
 		}
 	}
 }

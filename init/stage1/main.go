@@ -59,7 +59,11 @@ func boot() error {
 	// The slot is found by BOOT's PARTUUID, whatever the disks are called. Those of virtual machines, though, keep the order that
 	// they were given in: nothing else tells them apart.
 	loader.Async = func(module string) bool { return module != "virtio_blk" }
-	if err := loader.Load("dm-mod", "dm-verity", "crypto-"+layout.HashAlgorithm); err != nil {
+	crypto, err := os.ReadFile("/proc/crypto")
+	if err != nil {
+		return fmt.Errorf("see what hashes the kernel knows: %w", err)
+	}
+	if err := loader.Load(verityModules(layout.HashAlgorithm, string(crypto))...); err != nil {
 		return advise(err, "The initrd does not fit its kernel. "+reinstall)
 	}
 	found, err := await(loader, args, waitForDisk)

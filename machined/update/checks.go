@@ -13,12 +13,12 @@ import (
 
 // running is what an artifact is compared with.
 type running struct {
-	version, kubernetes, arch string
-	digest                    string // of its artifact; empty: it was flashed
-	newer                     bool   // the same version is not wanted
-	partition                 int64  // bytes of the idle slot's
-	trusted                   []keys.PublicKey
-	refused                   []Refused
+	version, kubernetes, arch, flavour string
+	digest                             string // of its artifact; empty: it was flashed
+	newer                              bool   // the same version is not wanted
+	partition                          int64  // bytes of the idle slot's
+	trusted                            []keys.PublicKey
+	refused                            []Refused
 }
 
 // check is one thing that is looked at before anything is written.
@@ -35,6 +35,12 @@ var checks = []check{
 			return ""
 		}
 		return fmt.Sprintf("it is for %s, this machine is %s", m.Arch, r.arch)
+	}},
+	{"flavour", false, func(m artifact.Manifest, _ string, r running) string {
+		if m.Flavour == r.flavour {
+			return ""
+		}
+		return fmt.Sprintf("it is of %s for %s, and this machine needs %s: take that one's artifact", image(m.Flavour), m.Arch, image(r.flavour))
 	}},
 	{"size", false, func(m artifact.Manifest, _ string, r running) string {
 		room := r.partition - slot.RecordSize
@@ -82,6 +88,14 @@ var checks = []check{
 		}
 		return ""
 	}},
+}
+
+// image is what people call the image of a flavour.
+func image(flavour string) string {
+	if flavour == "" {
+		return "the plain image"
+	}
+	return "the image " + flavour
 }
 
 // skew is why a Kubernetes cannot follow another: upstream supports one minor version up, and none down.

@@ -263,7 +263,7 @@ func (u *Updater) examine(a *artifact.Artifact, partition int64, o Options) (key
 	refused := u.memory.Refused
 	u.mu.Unlock()
 	return examine(a, running{
-		digest: own.Digest, version: u.Release.Version, kubernetes: u.Release.Kubernetes, arch: u.Release.Arch, newer: o.Newer, partition: partition, trusted: trusted, refused: refused,
+		digest: own.Digest, version: u.Release.Version, kubernetes: u.Release.Kubernetes, arch: u.Release.Arch, flavour: u.Release.Flavour, newer: o.Newer, partition: partition, trusted: trusted, refused: refused,
 	}, o.Force)
 }
 

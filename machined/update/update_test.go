@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -130,6 +131,7 @@ func TestRefusals(t *testing.T) {
 		{"signed by a stranger", keys.Public(stranger).Fingerprint(), b.tar(text, artifact.Sign(text, stranger), packed), false, false},
 		{"manifest changed", "not what was signed", b.tar(bytes.Replace(text, []byte("1.1.0"), []byte("1.1.1"), 1), artifact.Sign(text, b.key), packed), false, false},
 		{"other architecture", "for arm64", b.artifact("1.1.0", image, func(m *artifact.Manifest) { m.Arch = "arm64" }).file, false, false},
+		{"other flavour", "of the image rpi5 for amd64, and this machine needs the plain image", b.artifact("1.1.0", image, func(m *artifact.Manifest) { m.Flavour = "rpi5" }).file, false, false},
 		{"too large", "too large", b.artifact("1.1.0", image, func(m *artifact.Manifest) { m.Image.Size = partitionSize }).file, false, false},
 		{"older", "older than 1.0.0", b.artifact("0.9.0", image).file, false, true},
 		{"from too old a version", "upgrade to a version between", b.artifact("1.1.0", image, func(m *artifact.Manifest) { m.MinimumVersion = "1.0.5" }).file, false, true},
@@ -161,6 +163,30 @@ func TestRefusals(t *testing.T) {
 				clearSlot(t, b)
 			}
 		})
+	}
+}
+
+// An artifact of another flavour has a kernel without the machine's drivers, so it is not taken, not even when it is forced.
+func TestFlavours(t *testing.T) {
+	for _, c := range []struct{ name, runs, artifact, why string }{
+		{"plain", "", "", ""},
+		{"the same", "rpi5", "rpi5", ""},
+		{"plain for a flavour", "rpi5", "", "of the plain image for amd64, and this machine needs the image rpi5"},
+		{"a flavour for plain", "", "rpi5", "of the image rpi5 for amd64, and this machine needs the plain image"},
+		{"another", "rpi5", "rpi6", "of the image rpi6 for amd64, and this machine needs the image rpi5"},
+	} {
+		for _, force := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, force %v", c.name, force), func(t *testing.T) {
+				b := newBench(t)
+				u, _ := b.started("a", "1.0.0", false)
+				u.Release.Flavour = c.runs
+				_, err := b.install(u, b.artifact("1.1.0", noise(2, imageSize), func(m *artifact.Manifest) { m.Flavour = c.artifact }).file, Options{Force: force})
+				var refused *Refusal
+				if c.why == "" && err != nil || c.why != "" && (!errors.As(err, &refused) || refused.Check != "flavour" || refused.Forced || !strings.Contains(refused.Why, c.why)) {
+					t.Errorf("%v; want a refusal with %q", err, c.why)
+				}
+			})
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 
 // artifactFile is where the upgrade artifact is.
 func (b *builder) artifactFile() string {
-	return filepath.Join(b.out, "coracle-"+b.source.Version+"-"+b.arch.Name+artifact.Ending)
+	return filepath.Join(b.out, "coracle-"+b.source.Version+"-"+b.image()+artifact.Ending)
 }
 
 // writeArtifact makes the upgrade artifact of the slot image, and the index of its chunks.
@@ -68,7 +68,7 @@ func (b *builder) writeArtifact(context.Context) (string, error) {
 // describeArtifact is the manifest of the artifact with the packed slot image and the index of its chunks.
 func (b *builder) describeArtifact(packed string, index []byte) (m artifact.Manifest, err error) {
 	m = artifact.Manifest{
-		Format: artifact.Format, Version: b.source.Version, Arch: b.arch.GOARCH, Kubernetes: b.source.Kubernetes, Kernel: b.kernel.Release,
+		Format: artifact.Format, Version: b.source.Version, Arch: b.arch.GOARCH, Flavour: b.definition.Flavour, Kubernetes: b.source.Kubernetes, Kernel: b.kernel.Release,
 		Built: b.source.Time.Unix(), MinimumVersion: b.definition.MinimumVersion, DataFormat: artifact.DataFormat, RootHash: b.tree.RootHash,
 		Index: partOf(index),
 	}

@@ -17,8 +17,10 @@ func (b *builder) layBootFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.layBootFilesOf(bootfiles.UEFI, []fat.File{grub}); err != nil {
-		return err
+	if b.definition.Disk.UEFI {
+		if err := b.layBootFilesOf(bootfiles.UEFI, []fat.File{grub}); err != nil {
+			return err
+		}
 	}
 	for _, board := range b.definition.Disk.Boards {
 		files, err := b.boardFiles()

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/coracle-os/coracle/arch"
+	"github.com/coracle-os/coracle/arch/boards"
 	"github.com/coracle-os/coracle/images/slot"
 	slotbuild "github.com/coracle-os/coracle/images/slot/build"
 	"github.com/coracle-os/coracle/tools/imager/debian"
@@ -30,9 +31,11 @@ type builder struct {
 
 	source        gobuild.Source
 	archive       *debian.Archive
+	kernelArchive *debian.Archive // which the kernel is from; often the same
 	tools         *debian.Tools
 	files         *debian.Picker   // over packages and what they depend on
 	plain         *debian.Picker   // over packages of which only data is taken
+	models        boards.Models    // that the image is for, if it is for boards
 	boardPackages []debian.Package // those that boards start from
 	linked        []debian.Package // those with C libraries that programs are linked with, and what they depend on
 	shipped       []debian.Package // those that the image has anything of
@@ -92,7 +95,7 @@ func build(ctx context.Context, file, out, cache string, what goal, o options) (
 			return nil, err
 		}
 	}
-	fmt.Printf("building %s for %s into %s\n", file, b.arch.Name, out)
+	fmt.Printf("building %s for %s into %s\n", file, b.image(), out)
 	if err := runSteps(ctx, os.Stdout, b.steps(what)); err != nil {
 		return nil, err
 	}
@@ -123,7 +126,7 @@ func newBuilder(file, out, cache string, o options) (*builder, error) {
 	if b.source.Dir, err = definition.Repository(file); err != nil {
 		return nil, err
 	}
-	for to, from := range map[*string]string{&b.out: out, &b.cache: cache, &b.work: filepath.Join(out, "work", d.Arch)} {
+	for to, from := range map[*string]string{&b.out: out, &b.cache: cache, &b.work: filepath.Join(out, "work", b.image())} {
 		if *to, err = filepath.Abs(from); err != nil {
 			return nil, err
 		}
@@ -155,7 +158,9 @@ func (b *builder) steps(what goal) []step {
 		steps = append(steps, step{"artifact", b.inWork("slot.img"), b.writeArtifact})
 	}
 	if what&diskImage != 0 {
-		steps = append(steps, step{"disk", b.path(".img"), b.writeDisk})
+		if b.definition.Disk.UEFI {
+			steps = append(steps, step{"disk", b.path(".img"), b.writeDisk})
+		}
 		for _, board := range b.definition.Disk.Boards {
 			steps = append(steps, step{"disk " + board, b.boardImage(board), func(ctx context.Context) (string, error) { return b.writeBoard(ctx, board) }})
 		}
@@ -167,9 +172,17 @@ func (b *builder) steps(what goal) []step {
 	return steps
 }
 
-// path is where an output is: coracle-ARCH and the ending.
+// image is what this image is called among those of one version: ARCH or FLAVOUR-ARCH.
+func (b *builder) image() string {
+	if b.definition.Flavour == "" {
+		return b.arch.Name
+	}
+	return b.definition.Flavour + "-" + b.arch.Name
+}
+
+// path is where an output is: coracle-ARCH or coracle-FLAVOUR-ARCH, and the ending.
 func (b *builder) path(ending string) string {
-	return filepath.Join(b.out, "coracle-"+b.arch.Name+ending)
+	return filepath.Join(b.out, "coracle-"+b.image()+ending)
 }
 
 func (b *builder) inWork(name string) string { return filepath.Join(b.work, name) }

@@ -59,10 +59,9 @@ func (b *builder) fetch(ctx context.Context) (string, error) {
 	if b.plain, err = debian.NewPicker(b.arch.Triplet, data...); err != nil {
 		return "", err
 	}
-	if b.kernel, err = kernel.Fetch(ctx, b.archive, d.Kernel.Package); err != nil {
+	if err := b.fetchKernel(ctx); err != nil {
 		return "", err
 	}
-	b.ship(b.kernel.Package)
 	if err := b.fetchBoards(ctx); err != nil {
 		return "", err
 	}
@@ -74,7 +73,31 @@ func (b *builder) fetch(ctx context.Context) (string, error) {
 	if err := b.fetchTools(ctx); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d packages, kernel %s", len(b.archive.Used()), b.kernel.Release), nil
+	used := len(b.archive.Used())
+	if b.kernelArchive != b.archive {
+		used += len(b.kernelArchive.Used())
+	}
+	return fmt.Sprintf("%d packages, kernel %s", used, b.kernel.Release), nil
+}
+
+// fetchKernel gets the kernel, which may be of another suite than all else.
+func (b *builder) fetchKernel(ctx context.Context) error {
+	b.kernelArchive = b.archive
+	k := b.definition.Kernel
+	if k.Suite != "" {
+		var err error
+		if b.kernelArchive, err = b.archive.OtherSuite(ctx, k.Suite); err != nil {
+			return fmt.Errorf("suite of the kernel: %w", err)
+		}
+	}
+	var err error
+	if b.kernel, err = kernel.Fetch(ctx, b.kernelArchive, k.Package); err != nil {
+		return err
+	}
+	for _, p := range b.kernel.Packages {
+		b.ship(p)
+	}
+	return nil
 }
 
 // cLibraries are the packages with C libraries that programs are linked with.

@@ -39,7 +39,7 @@ func (b *builder) packRoot(ctx context.Context) (string, error) {
 
 func (b *builder) hashRoot(ctx context.Context) (string, error) {
 	var err error
-	b.tree, err = slotbuild.Verity(ctx, b.inWork("root.img"), b.inWork("root.verity"))
+	b.tree, err = slotbuild.Verity(ctx, b.inWork("root.img"), b.inWork("root.verity"), b.definition.Root.Hash)
 	return b.tree.RootHash, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/coracle-os/coracle/arch"
+	"github.com/coracle-os/coracle/tools/imager/definition"
 	"github.com/coracle-os/coracle/tools/imager/kernel"
 )
 
@@ -18,24 +19,35 @@ type moduleLists struct {
 
 // chooseModules makes the lists from the sets that the definition names.
 func (b *builder) chooseModules(ctx context.Context) (string, error) {
-	// The index is of the package alone, so it lasts as long as that.
-	index, err := b.kernel.Index(ctx, b.tools.Command, b.kernel.Package.Root+".modules")
+	// The index is of the packages alone, so it lasts as long as they.
+	index, err := b.kernel.Index(ctx, b.tools.Command, b.kernel.Root+".modules")
 	if err != nil {
 		return "", err
 	}
-	sets := b.definition.Kernel.Modules
-	m := moduleLists{index: index}
-	if m.initramfs, err = index.Closure(moduleSets(sets.Initramfs)...); err != nil {
-		return "", err
-	}
-	if m.root, err = index.Closure(slices.Concat(m.initramfs, moduleSets(sets.Root))...); err != nil {
-		return "", err
+	m, err := modulesOf(index, b.definition)
+	if err != nil {
+		return "", fmt.Errorf("Linux %s: %w", b.kernel.Release, err)
 	}
 	if m.firmware, err = b.kernel.Firmware(index, m.root); err != nil {
 		return "", err
 	}
 	b.modules = m
 	return fmt.Sprintf("%d in the initramfs, %d in the root", len(m.initramfs), len(m.root)), nil
+}
+
+// modulesOf are the modules that a definition wants of the kernel. Without what root.hash names no machine would open its root.
+func modulesOf(index *kernel.Index, d *definition.Definition) (moduleLists, error) {
+	m := moduleLists{index: index}
+	var err error
+	if m.initramfs, err = index.Closure(moduleSets(d.Kernel.Modules.Initramfs)...); err != nil {
+		return m, err
+	}
+	if !index.Provides("crypto-"+d.Root.Hash, m.initramfs) {
+		return m, fmt.Errorf("root.hash is %s, which neither the kernel has in itself nor a module of the initramfs: name a set with its module in kernel.modules.initramfs, or another root.hash",
+			d.Root.Hash)
+	}
+	m.root, err = index.Closure(slices.Concat(m.initramfs, moduleSets(d.Kernel.Modules.Root))...)
+	return m, err
 }
 
 func moduleSets(names []string) []string {

@@ -79,7 +79,7 @@ func (b *builder) raspberryPiRelease(address string) (boards.Release, error) {
 	}
 	image := filepath.Base(b.boardImage("raspberry-pi"))
 	return boards.Release{
-		Arch: b.arch.GOARCH, Version: made.Resolved.Version, Date: built,
+		Arch: b.arch.GOARCH, Flavour: b.definition.Flavour, Version: made.Resolved.Version, Date: built,
 		URL:   strings.TrimSuffix(address, "/") + "/" + image + ".zst",
 		Image: blob(image), Download: blob(image + ".zst"),
 	}, nil

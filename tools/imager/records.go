@@ -35,7 +35,7 @@ func (b *builder) makeRecords(ctx context.Context) error {
 		return err
 	}
 	if err := sbom.Write(b.inWork("records"), sbom.Spec{
-		Name: "coracle-" + b.arch.Name, Version: b.source.Version, Created: b.source.Time, Repository: b.source.Dir, Missing: b.archive.Missing(),
+		Name: "coracle-" + b.image(), Version: b.source.Version, Created: b.source.Time, Repository: b.source.Dir, Missing: b.archive.Missing(),
 		Debian: b.shipped, Programs: programs, CommonLicenses: filepath.Join(base[0].Root, "usr/share/common-licenses"),
 	}); err != nil {
 		return err

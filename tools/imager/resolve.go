@@ -30,6 +30,7 @@ type resolution struct {
 // resolvedSuites are those of Debian that packages could be taken from, and those that the build had to go without.
 type resolvedSuites struct {
 	Used    []string `yaml:"used,flow"`
+	Kernel  []string `yaml:"kernel,flow,omitempty"` // that the kernel is of, if not of those
 	Missing []string `yaml:"missing,flow,omitempty"`
 }
 
@@ -52,6 +53,9 @@ func (b *builder) resolve() ([]byte, error) {
 		Suites:  resolvedSuites{Used: b.archive.Suites()},
 		Modules: resolvedModules{Initramfs: b.modules.initramfs, Root: b.modules.root},
 	}}
+	if b.kernelArchive != b.archive {
+		r.Resolved.Suites.Kernel = b.kernelArchive.Suites()
+	}
 	for _, m := range b.archive.Missing() {
 		r.Resolved.Suites.Missing = append(r.Resolved.Suites.Missing, m.Suite)
 	}

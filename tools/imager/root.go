@@ -159,7 +159,7 @@ func (b *builder) concatenate(spec string) ([]byte, error) {
 // layRelease says in the root what it is, for Coracle's programs and for everybody's.
 func (b *builder) layRelease(context.Context) error {
 	text, err := json.MarshalIndent(release.Release{
-		Version: b.source.Version, Arch: b.arch.GOARCH, Kubernetes: b.source.Kubernetes, Kernel: b.kernel.Release,
+		Version: b.source.Version, Arch: b.arch.GOARCH, Flavour: b.definition.Flavour, Kubernetes: b.source.Kubernetes, Kernel: b.kernel.Release,
 		BuildTime: b.source.Time.Unix(),
 	}, "", "  ")
 	if err != nil {

@@ -42,6 +42,7 @@ type Manifest struct {
 	Format         int    `json:"format"`                   // [Format]
 	Version        string `json:"version"`                  // Coracle's, semver without a leading v
 	Arch           string `json:"arch"`                     // GOARCH
+	Flavour        string `json:"flavour,omitempty"`        // of the architecture's images; empty: the plain one
 	Kubernetes     string `json:"kubernetes"`               // such as v1.37.2
 	Kernel         string `json:"kernel"`                   // as in uname -r
 	Built          int64  `json:"built"`                    // Unix seconds

@@ -44,14 +44,14 @@ func read(t *testing.T, name string) []byte {
 
 // verifyRoot checks a root against its tree from the root hash down, as the kernel does when it reads each block
 // (Documentation/admin-guide/device-mapper/verity.rst). It shares no code with what made the tree.
-func verifyRoot(root, tree []byte, rootHash string) error {
+func verifyRoot(root, tree []byte, algorithm, rootHash string) error {
 	const block = 4096
 	le := binary.LittleEndian
 	if string(tree[:8]) != "verity\x00\x00" || le.Uint32(tree[8:]) != 1 || le.Uint32(tree[12:]) != 1 {
 		return fmt.Errorf("superblock % x", tree[:16])
 	}
-	if algorithm := strings.TrimRight(string(tree[32:64]), "\x00"); algorithm != "blake2b-256" {
-		return fmt.Errorf("algorithm %q", algorithm)
+	if got := strings.TrimRight(string(tree[32:64]), "\x00"); got != algorithm {
+		return fmt.Errorf("algorithm %q, want %q", got, algorithm)
 	}
 	if le.Uint32(tree[64:]) != block || le.Uint32(tree[68:]) != block || le.Uint64(tree[72:]) != uint64(len(root)/block) {
 		return fmt.Errorf("sizes % x", tree[64:80])
@@ -59,6 +59,9 @@ func verifyRoot(root, tree []byte, rootHash string) error {
 	salt := tree[88 : 88+le.Uint16(tree[80:])]
 	sum := func(b []byte) string {
 		h := blake2b.Sum256(append(bytes.Clone(salt), b...))
+		if algorithm == "sha256" {
+			h = sha256.Sum256(append(bytes.Clone(salt), b...))
+		}
 		return string(h[:])
 	}
 	// Level sizes from the leaves up; on disk the top comes first.
@@ -103,29 +106,31 @@ func verifyRoot(root, tree []byte, rootHash string) error {
 func TestVerity(t *testing.T) {
 	// 128 blocks have one level, 129 two, 128² + 1 three.
 	for _, blocks := range []int{2, 128, 129, 128*128 + 1} {
-		t.Run(fmt.Sprint(blocks), func(t *testing.T) {
-			dir := t.TempDir()
-			root := random(t, dir, "root", blocks*build.BlockSize)
-			tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			data, hashes := read(t, root), read(t, tree.Path)
-			if err := verifyRoot(data, hashes, tree.RootHash); err != nil {
-				t.Fatal(err)
-			}
-			again, err := build.Verity(t.Context(), root, filepath.Join(dir, "again"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if again.RootHash != tree.RootHash || !bytes.Equal(read(t, again.Path), hashes) {
-				t.Error("two builds differ")
-			}
-			data[len(data)-1] ^= 1
-			if verifyRoot(data, hashes, tree.RootHash) == nil {
-				t.Error("a flipped bit was not found")
-			}
-		})
+		for _, algorithm := range slot.HashAlgorithms {
+			t.Run(fmt.Sprint(algorithm, " ", blocks), func(t *testing.T) {
+				dir := t.TempDir()
+				root := random(t, dir, "root", blocks*build.BlockSize)
+				tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"), algorithm)
+				if err != nil {
+					t.Fatal(err)
+				}
+				data, hashes := read(t, root), read(t, tree.Path)
+				if err := verifyRoot(data, hashes, algorithm, tree.RootHash); err != nil {
+					t.Fatal(err)
+				}
+				again, err := build.Verity(t.Context(), root, filepath.Join(dir, "again"), algorithm)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if again.RootHash != tree.RootHash || !bytes.Equal(read(t, again.Path), hashes) {
+					t.Error("two builds differ")
+				}
+				data[len(data)-1] ^= 1
+				if verifyRoot(data, hashes, algorithm, tree.RootHash) == nil {
+					t.Error("a flipped bit was not found")
+				}
+			})
+		}
 	}
 }
 
@@ -134,7 +139,7 @@ func TestVerityIsVeritysetups(t *testing.T) {
 	tools := disktest.Tools(t, "cryptsetup-bin")
 	dir := t.TempDir()
 	root := random(t, dir, "root", 300*build.BlockSize)
-	tree, err := build.WriteTree(t.Context(), root, filepath.Join(dir, "tree"), "sha256", sha256.New())
+	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"), "sha256")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,10 +148,20 @@ func TestVerityIsVeritysetups(t *testing.T) {
 	}
 }
 
-func TestVerityRefusesPartBlocks(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := build.Verity(t.Context(), random(t, dir, "root", 5000), filepath.Join(dir, "tree")); err == nil {
-		t.Error("no error")
+func TestVerityRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		size            int
+		algorithm, want string
+	}{
+		"part of a block":      {5000, "sha256", "multiple of 4096"},
+		"an unknown algorithm": {build.BlockSize, "sha1", `"sha1" is not one of blake2b-256, sha256`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if _, err := build.Verity(t.Context(), random(t, dir, "root", tc.size), filepath.Join(dir, "tree"), tc.algorithm); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want one with %q", err, tc.want)
+			}
+		})
 	}
 }
 
@@ -156,7 +171,7 @@ func TestAssemble(t *testing.T) {
 	root := random(t, dir, "root", 777*build.BlockSize)
 	kernel := random(t, dir, "kernel", 1_234_567)
 	initrd := random(t, dir, "initramfs", 900_000)
-	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"))
+	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"), "blake2b-256")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +197,7 @@ func TestAssemble(t *testing.T) {
 		t.Errorf("image has %d bytes, manifest says %d", len(image), manifest.Size)
 	}
 	at := func(offset, size uint64) []byte { return image[offset : offset+size] }
-	if err := verifyRoot(at(layout.RootOffset, layout.RootSize), at(layout.HashOffset, tree.Size), layout.RootHash); err != nil {
+	if err := verifyRoot(at(layout.RootOffset, layout.RootSize), at(layout.HashOffset, tree.Size), tree.Algorithm, layout.RootHash); err != nil {
 		t.Errorf("root in the slot: %v", err)
 	}
 	for name, want := range map[string][]byte{"vmlinuz": read(t, kernel), "initrd": read(t, initrd), "grub.cfg": []byte("boot\n")} {

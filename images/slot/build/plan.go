@@ -23,7 +23,7 @@ func Plan(version, arch, kernel string, initrdSize int64, tree Tree) (slot.Layou
 	return slot.Layout{
 		Version: version, Arch: arch,
 		RootOffset: root, RootSize: tree.RootSize, HashOffset: hash,
-		HashAlgorithm: slot.HashAlgorithm, RootHash: tree.RootHash,
+		HashAlgorithm: tree.Algorithm, RootHash: tree.RootHash,
 		DataBlockSize: BlockSize, HashBlockSize: BlockSize,
 	}, nil
 }

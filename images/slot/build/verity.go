@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/crypto/blake2b"
 
@@ -26,24 +27,31 @@ const BlockSize = 4096
 // Tree is a dm-verity hash tree in a file, with the superblock of veritysetup in front.
 type Tree struct {
 	Path       string
+	Algorithm  string // one of slot.HashAlgorithms
 	Size       uint64 // bytes, superblock included
 	RootHash   string // hex
 	RootSize   uint64 // bytes of the root that it is over
 	RootSHA256 string // hex digest of the whole root image, for manifests
 }
 
+// hashes are what trees can be made with: each of [slot.HashAlgorithms].
+var hashes = map[string]func() (hash.Hash, error){
+	"blake2b-256": func() (hash.Hash, error) { return blake2b.New256(nil) },
+	"sha256":      func() (hash.Hash, error) { return sha256.New(), nil },
+}
+
 // Verity writes the hash tree of the file root to the file tree, as the kernel's dm-verity.rst and veritysetup define
-// it (version 1), with [slot.HashAlgorithm]. There is no salt, which makes equal blocks of different images differ: what two
+// it (version 1), with one of [slot.HashAlgorithms]. There is no salt, which makes equal blocks of different images differ: what two
 // versions have in common, their trees have too, and an upgrade does not fetch it.
-func Verity(ctx context.Context, root, tree string) (Tree, error) {
-	h, err := blake2b.New256(nil)
+func Verity(ctx context.Context, root, tree, algorithm string) (Tree, error) {
+	newHash, ok := hashes[algorithm]
+	if !ok {
+		return Tree{}, fmt.Errorf("hash tree of %s: algorithm %q is not one of %s", root, algorithm, strings.Join(slot.HashAlgorithms, ", "))
+	}
+	h, err := newHash()
 	if err != nil {
 		return Tree{}, err
 	}
-	return writeTree(ctx, root, tree, slot.HashAlgorithm, h)
-}
-
-func writeTree(ctx context.Context, root, tree string, algorithm string, h hash.Hash) (Tree, error) {
 	digest, size, err := fileSHA256(ctx, root)
 	if err != nil {
 		return Tree{}, err
@@ -68,7 +76,7 @@ func writeTree(ctx context.Context, root, tree string, algorithm string, h hash.
 		return Tree{}, err
 	}
 	return Tree{
-		Path: tree, Size: uint64(len(out)), RootHash: hex.EncodeToString(rootHash),
+		Path: tree, Algorithm: algorithm, Size: uint64(len(out)), RootHash: hex.EncodeToString(rootHash),
 		RootSize: size, RootSHA256: hex.EncodeToString(digest),
 	}, nil
 }

@@ -63,7 +63,7 @@ func (a *app) inspectSlotCommand() *cobra.Command {
 			g := output.Grid{Columns: output.Columns("ARTIFACT", args[0])}
 			m := art.Manifest
 			for _, row := range [][2]string{
-				{"version", m.Version}, {"architecture", m.Arch}, {"kubernetes", m.Kubernetes}, {"kernel", m.Kernel},
+				{"version", m.Version}, {"architecture", m.Arch}, {"flavour", first(m.Flavour, "the plain image")}, {"kubernetes", m.Kubernetes}, {"kernel", m.Kernel},
 				{"built", time.Unix(m.Built, 0).UTC().Format(time.RFC3339)}, {"upgrades from", first(m.MinimumVersion, "any version")},
 				{"slot image", output.Bytes(m.Image.Size)}, {"packed", output.Bytes(m.Packed.Size)}, {"root hash", m.RootHash}, {"digest", info.Digest},
 				{"signed by", first(strings.Join(info.Signers, ", "), "nobody")},

@@ -42,7 +42,7 @@ Without --no-wait the command returns when the new version is confirmed, and fai
 Several machines upgrade at once; with --serial one after the other, and after one that fails the others are left alone.
 
 --force installs an older version, skips versions of Kubernetes, or tries again what was rolled back, and says what it overrode.
-It needs the role admin. A signature that is not trusted, another architecture or a slot that is too small cannot be forced.`,
+It needs the role admin. A signature that is not trusted, another architecture or flavour, or a slot that is too small cannot be forced.`,
 		Example: `  coraclectl -n edge-1 upgrade coracle-0.2.0-amd64.slot
   coraclectl -n a,b,c upgrade --serial https://releases.example.com/coracle-0.2.0-amd64.slot
   coraclectl -n plant upgrade --at 2026-12-01T03:00:00Z oci://registry.example.com/coracle:0.2.0`,

@@ -66,3 +66,25 @@ func isUBoot(goarch string) func([]byte) error {
 		return nil
 	}
 }
+
+// mentions looks for the name of a device: U-Boot has those that it drives in itself, and a device tree those that are there.
+func mentions(name string) func([]byte) error {
+	return func(b []byte) error {
+		if name != "" && !bytes.Contains(b, append([]byte(name), 0)) {
+			return fmt.Errorf("knows no %s, which the card is behind", name)
+		}
+		return nil
+	}
+}
+
+// all is several checks.
+func all(checks ...func([]byte) error) func([]byte) error {
+	return func(b []byte) error {
+		for _, check := range checks {
+			if err := check(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}

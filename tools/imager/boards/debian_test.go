@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coracle-os/coracle/arch"
+	archboards "github.com/coracle-os/coracle/arch/boards"
 	"github.com/coracle-os/coracle/images/slot/fat"
 	"github.com/coracle-os/coracle/tools/imager/boards"
 	"github.com/coracle-os/coracle/tools/imager/disk"
@@ -19,15 +20,23 @@ func TestDebianHasAll(t *testing.T) {
 		t.Skip("fetches kernels of other architectures: CORACLE_TEST_ALL=1")
 	}
 	tools := disktest.Tools(t)
-	for name, metapackage := range map[string]string{"arm64": "linux-image-arm64", "armhf": "linux-image-armmp"} {
-		t.Run(name, func(t *testing.T) {
-			a, err := arch.Named(name)
+	for _, image := range []struct{ arch, flavour, metapackage, suite string }{
+		{"arm64", "", "linux-image-arm64", ""},
+		{"arm64", "rpi5", "linux-image-arm64", "trixie-backports"},
+		{"armhf", "", "linux-image-armmp", ""},
+	} {
+		t.Run(image.arch+image.flavour, func(t *testing.T) {
+			a, err := arch.Named(image.arch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			models, err := archboards.RaspberryPi(a.GOARCH, image.flavour)
 			if err != nil {
 				t.Fatal(err)
 			}
 			packages := disktest.Fetch(t, a, boards.FirmwarePackage, boards.UBootPackage)
-			files, err := boards.RaspberryPi(a.GOARCH, boards.Sources{
-				Firmware: packages[0].Root, UBoot: packages[1].Root, Kernel: disktest.Kernel(t, a, metapackage).Package.Root,
+			files, err := boards.RaspberryPi(a.GOARCH, models, boards.Sources{
+				Firmware: packages[0].Root, UBoot: packages[1].Root, Kernel: disktest.Kernel(t, a, image.metapackage, image.suite).Root,
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -14,7 +14,8 @@ import (
 	"github.com/coracle-os/coracle/tools/imager/disk"
 )
 
-// Debian packages that [RaspberryPi] takes files from, for the architecture of the image. The first is in non-free-firmware.
+// Debian packages that [RaspberryPi] takes files from, for the architecture of the image. The first is in non-free-firmware, and not every
+// model starts from it.
 const (
 	FirmwarePackage = "raspi-firmware"
 	UBootPackage    = "u-boot-rpi"
@@ -37,16 +38,21 @@ type source struct {
 	check func(content []byte) error
 }
 
-// RaspberryPi lists the files on BOOT that the supported Raspberry Pis of an architecture start from, up to U-Boot, which starts
-// GRUB as UEFI would. Each is looked at: an error says which model would not start, and why.
-func RaspberryPi(goarch string, s Sources) ([]fat.File, error) {
-	models, err := boards.RaspberryPi(goarch)
-	if err != nil {
-		return nil, err
+// Packages are those of [FirmwarePackage] and [UBootPackage] that the models start from.
+func Packages(models boards.Models) []string {
+	names := []string{UBootPackage}
+	if slices.ContainsFunc(models.List, func(m boards.Model) bool { return len(m.FirmwareFiles()) > 0 }) {
+		names = append(names, FirmwarePackage)
 	}
+	return names
+}
+
+// RaspberryPi lists the files on BOOT that Raspberry Pis of an architecture start from, up to U-Boot, which starts GRUB as UEFI would.
+// Each is looked at: an error says which model would not start, and why.
+func RaspberryPi(goarch string, models boards.Models, s Sources) ([]fat.File, error) {
 	files := []fat.File{{Path: "config.txt", Data: models.ConfigTxt()}}
 	var problems []error
-	for _, model := range models.Supported() {
+	for _, model := range models.List {
 		needed, err := s.of(goarch, models, model)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", model.Name, err))
@@ -75,14 +81,14 @@ func (s Sources) of(goarch string, models boards.Models, model boards.Model) ([]
 		needed = append(needed, source{name, filepath.Join(s.Firmware, "usr/lib/raspi-firmware", name), firmwareChecks[filepath.Ext(name)]})
 	}
 	u := models.UBootOf(model)
-	needed = append(needed, source{u.File, filepath.Join(s.UBoot, "usr/lib/u-boot", u.Source), isUBoot(goarch)})
+	needed = append(needed, source{u.File, filepath.Join(s.UBoot, "usr/lib/u-boot", u.Source), all(isUBoot(goarch), mentions(model.Card))})
 	for _, folder := range treeFolders {
 		found, err := filepath.Glob(filepath.Join(s.Kernel, folder, model.DTB))
 		if err != nil {
 			return nil, err
 		}
 		if len(found) > 0 {
-			return append(needed, source{model.DTB, found[0], isTree(model.Compatible)}), nil
+			return append(needed, source{model.DTB, found[0], all(isTree(model.Compatible), mentions(model.Card))}), nil
 		}
 	}
 	return needed, fmt.Errorf("the kernel package in %s has no device tree %s", s.Kernel, model.DTB)

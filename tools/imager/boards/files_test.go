@@ -59,24 +59,27 @@ const (
 	branch32 = 0xea0000b8
 )
 
-// packages are unpacked packages with what the supported models of the architecture need.
-func packages(t *testing.T, goarch string) Sources {
+// packages are unpacked packages with what the models need.
+func packages(t *testing.T, goarch, flavour string) (boards.Models, Sources) {
 	t.Helper()
 	dir := t.TempDir()
 	s := Sources{filepath.Join(dir, "firmware"), filepath.Join(dir, "u-boot"), filepath.Join(dir, "kernel")}
-	models, err := boards.RaspberryPi(goarch)
+	models, err := boards.RaspberryPi(goarch, flavour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	trees, first := "usr/lib/linux-image-6.12/broadcom", uint32(branch64)
+	if flavour != "" {
+		trees = "usr/lib/modules/7.3/dtb/broadcom"
+	}
 	if goarch == "arm" {
 		trees, first = "usr/lib/linux-image-6.12", branch32
 	}
 	for _, u := range models.UBoot {
-		put(t, filepath.Join(s.UBoot, "usr/lib/u-boot", u.Source), uBoot(first))
+		put(t, filepath.Join(s.UBoot, "usr/lib/u-boot", u.Source), append(uBoot(first), "brcm,bcm2712-sdhci\x00"...))
 	}
-	for _, model := range models.Supported() {
-		put(t, filepath.Join(s.Kernel, trees, model.DTB), tree(model.Compatible, "brcm,any"))
+	for _, model := range models.List {
+		put(t, filepath.Join(s.Kernel, trees, model.DTB), append(tree(model.Compatible, "brcm,any"), model.Card+"\x00"...))
 		for _, name := range model.FirmwareFiles() {
 			content := []byte("x")
 			if strings.HasSuffix(name, ".elf") {
@@ -85,7 +88,7 @@ func packages(t *testing.T, goarch string) Sources {
 			put(t, filepath.Join(s.Firmware, "usr/lib/raspi-firmware", name), content)
 		}
 	}
-	return s
+	return models, s
 }
 
 func put(t *testing.T, name string, content []byte) {
@@ -108,22 +111,33 @@ func paths(files []fat.File) []string {
 }
 
 func TestRaspberryPi(t *testing.T) {
-	for goarch, want := range map[string]string{
-		"arm64": "bcm2711-rpi-4-b.dtb bcm2711-rpi-400.dtb bcm2711-rpi-cm4-io.dtb bcm2837-rpi-3-a-plus.dtb bcm2837-rpi-3-b-plus.dtb " +
-			"bcm2837-rpi-3-b.dtb bcm2837-rpi-zero-2-w.dtb bootcode.bin config.txt fixup.dat fixup4.dat start.elf start4.elf u-boot.bin",
-		"arm": "bcm2836-rpi-2-b.dtb bcm2837-rpi-3-a-plus.dtb bcm2837-rpi-3-b-plus.dtb bcm2837-rpi-3-b.dtb " +
-			"bootcode.bin config.txt fixup.dat start.elf u-boot-pi2.bin u-boot.bin",
+	for _, tc := range []struct{ goarch, flavour, files, packages string }{
+		{
+			"arm64", "", "bcm2711-rpi-4-b.dtb bcm2711-rpi-400.dtb bcm2711-rpi-cm4-io.dtb bcm2837-rpi-3-a-plus.dtb bcm2837-rpi-3-b-plus.dtb " +
+				"bcm2837-rpi-3-b.dtb bcm2837-rpi-zero-2-w.dtb bootcode.bin config.txt fixup.dat fixup4.dat start.elf start4.elf u-boot.bin",
+			"u-boot-rpi raspi-firmware",
+		},
+		{"arm64", "rpi5", "bcm2712-d-rpi-5-b.dtb bcm2712-rpi-5-b.dtb config.txt u-boot.bin", "u-boot-rpi"},
+		{
+			"arm", "", "bcm2836-rpi-2-b.dtb bcm2837-rpi-3-a-plus.dtb bcm2837-rpi-3-b-plus.dtb bcm2837-rpi-3-b.dtb " +
+				"bootcode.bin config.txt fixup.dat start.elf u-boot-pi2.bin u-boot.bin",
+			"u-boot-rpi raspi-firmware",
+		},
 	} {
-		files, err := RaspberryPi(goarch, packages(t, goarch))
+		models, sources := packages(t, tc.goarch, tc.flavour)
+		files, err := RaspberryPi(tc.goarch, models, sources)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(paths(files), " "); got != want {
-			t.Errorf("%s: got %s\nwant %s", goarch, got, want)
+		if got := strings.Join(paths(files), " "); got != tc.files {
+			t.Errorf("%s %s: got %s\nwant %s", tc.goarch, tc.flavour, got, tc.files)
 		}
 		i := slices.IndexFunc(files, func(f fat.File) bool { return f.Path == "config.txt" })
 		if !strings.Contains(string(files[i].Data), "kernel=u-boot.bin\n") {
-			t.Errorf("%s: config.txt:\n%s", goarch, files[i].Data)
+			t.Errorf("%s %s: config.txt:\n%s", tc.goarch, tc.flavour, files[i].Data)
+		}
+		if got := strings.Join(Packages(models), " "); got != tc.packages {
+			t.Errorf("%s %s: packages %s, want %s", tc.goarch, tc.flavour, got, tc.packages)
 		}
 	}
 }
@@ -131,12 +145,11 @@ func TestRaspberryPi(t *testing.T) {
 // What would keep a board dark is found when the image is built, and says which board.
 func TestRaspberryPiRefuses(t *testing.T) {
 	for name, tc := range map[string]struct {
-		goarch  string
+		image   string // GOARCH and flavour
 		file    string // of the packages
 		content []byte // nil: the file is missing
 		want    []string
 	}{
-		"an architecture without":     {"amd64", "", nil, []string{"amd64"}},
 		"no firmware":                 {"arm64", "firmware/usr/lib/raspi-firmware/start4.elf", nil, []string{"Raspberry Pi 4 Model B needs start4.elf", "400 needs", "no such file"}},
 		"firmware for another chip":   {"arm64", "firmware/usr/lib/raspi-firmware/start.elf", program(elf.EM_ARM), []string{"Zero 2 W needs start.elf", "EM_ARM"}},
 		"firmware that is text":       {"arm64", "firmware/usr/lib/raspi-firmware/start.elf", []byte("version https://git-lfs"), []string{"start.elf", "bad magic"}},
@@ -149,23 +162,23 @@ func TestRaspberryPiRefuses(t *testing.T) {
 		"no device tree":              {"arm64", "kernel/usr/lib/linux-image-6.12/broadcom/bcm2711-rpi-400.dtb", nil, []string{"Raspberry Pi 400", "no device tree bcm2711-rpi-400.dtb"}},
 		"another's device tree":       {"arm64", "kernel/usr/lib/linux-image-6.12/broadcom/bcm2711-rpi-400.dtb", tree("raspberrypi,4-model-b"), []string{"Raspberry Pi 400 needs", "raspberrypi,4-model-b"}},
 		"half a device tree":          {"arm64", "kernel/usr/lib/linux-image-6.12/broadcom/bcm2711-rpi-400.dtb", tree("raspberrypi,400")[:60], []string{"cut off"}},
+		"U-Boot without the card":     {"arm64 rpi5", "u-boot/usr/lib/u-boot/rpi_arm64/u-boot.bin", uBoot(branch64), []string{"Raspberry Pi 5 needs u-boot.bin", "brcm,bcm2712-sdhci"}},
+		"a tree without the card":     {"arm64 rpi5", "kernel/usr/lib/modules/7.3/dtb/broadcom/bcm2712-d-rpi-5-b.dtb", tree("raspberrypi,5-model-b"), []string{"Raspberry Pi 5 (D0) needs bcm2712-d-rpi-5-b.dtb", "brcm,bcm2712-sdhci"}},
 		"larger than BOOT":            {"arm64", "u-boot/usr/lib/u-boot/rpi_arm64/u-boot.bin", append(uBoot(branch64), make([]byte, 64<<20)...), []string{"bytes on BOOT"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var s Sources
-			if tc.goarch != "amd64" {
-				s = packages(t, tc.goarch)
-				name := filepath.Join(filepath.Dir(s.Kernel), tc.file)
-				if _, err := os.Stat(name); err != nil {
-					t.Fatal(err)
-				}
-				if tc.content == nil {
-					os.Remove(name)
-				} else {
-					put(t, name, tc.content)
-				}
+			goarch, flavour, _ := strings.Cut(tc.image, " ")
+			models, s := packages(t, goarch, flavour)
+			name := filepath.Join(filepath.Dir(s.Kernel), tc.file)
+			if _, err := os.Stat(name); err != nil {
+				t.Fatal(err)
 			}
-			_, err := RaspberryPi(tc.goarch, s)
+			if tc.content == nil {
+				os.Remove(name)
+			} else {
+				put(t, name, tc.content)
+			}
+			_, err := RaspberryPi(goarch, models, s)
 			for _, want := range tc.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error %v, want one with %q", err, want)

@@ -13,6 +13,7 @@ import (
 // Release is a disk image for Raspberry Pis that people can download.
 type Release struct {
 	Arch     string // GOARCH
+	Flavour  string // of the image
 	Version  string
 	Date     time.Time
 	URL      string // of Download
@@ -65,7 +66,7 @@ func OSList(releases ...Release) ([]byte, error) {
 }
 
 func (r Release) entry() (entry, error) {
-	models, err := boards.RaspberryPi(r.Arch)
+	models, err := boards.RaspberryPi(r.Arch, r.Flavour)
 	if err != nil {
 		return entry{}, err
 	}
@@ -77,10 +78,14 @@ func (r Release) entry() (entry, error) {
 			return entry{}, fmt.Errorf("%s: size %d and SHA-256 %q cannot be", what, b.Size, b.SHA256)
 		}
 	}
+	name, description := fmt.Sprintf("Coracle %s (%s)", r.Version, bits[r.Arch]), "Kubernetes on an immutable system that updates, and takes back, itself as a whole"
+	if models.Experimental() {
+		name = fmt.Sprintf("Coracle %s for %s (%s, experimental)", r.Version, models.List[0].Name, bits[r.Arch])
+		description = "Experimental: nobody has started it on this model yet. " + description
+	}
 	return entry{
-		Name:        fmt.Sprintf("Coracle %s (%s)", r.Version, bits[r.Arch]),
-		Description: "Kubernetes on an immutable system that updates, and takes back, itself as a whole",
-		URL:         r.URL, ReleaseDate: r.Date.UTC().Format(time.DateOnly),
+		Name: name, Description: description,
+		URL: r.URL, ReleaseDate: r.Date.UTC().Format(time.DateOnly),
 		ExtractSize: r.Image.Size, ExtractSHA256: r.Image.SHA256,
 		DownloadSize: r.Download.Size, DownloadSHA256: r.Download.SHA256,
 		Devices: models.Devices(),

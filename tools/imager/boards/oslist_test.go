@@ -22,7 +22,10 @@ func release(goarch string) Release {
 }
 
 func TestOSList(t *testing.T) {
-	got, err := OSList(release("arm64"), release("arm"))
+	pi5 := release("arm64")
+	pi5.Flavour = "rpi5"
+	pi5.URL = "https://coracle.example/1.2.3/coracle-rpi5-arm64.img.zst"
+	got, err := OSList(release("arm64"), release("arm"), pi5)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,7 @@ const lockInterval = 200 * time.Millisecond
 // Options say which Debian is used and where things are kept.
 type Options struct {
 	Suite      string              // such as trixie; its updates and security suites are used too
+	Alone      bool                // the suite has no updates and security suites, such as trixie-backports
 	Components []string            // such as main
 	Arch       string              // Debian's name of the architecture: amd64, arm64, armhf
 	Cache      string              // folder for lists, packages and unpacked packages
@@ -82,6 +83,14 @@ func (a *Archive) For(ctx context.Context, arch string) (*Archive, error) {
 	}
 	o := a.Options
 	o.Arch = arch
+	return o.archive(ctx)
+}
+
+// OtherSuite is another suite of the same mirror, for the same architecture: one that stands alone, such as trixie-backports. a knows
+// nothing of its packages. It lasts no longer than a, whose Close is for both.
+func (a *Archive) OtherSuite(ctx context.Context, suite string) (*Archive, error) {
+	o := a.Options
+	o.Suite, o.Alone = suite, true
 	return o.archive(ctx)
 }
 

@@ -15,8 +15,12 @@ type suite struct {
 
 // suites are those of o, from the mirrors m.
 func (o Options) suites(m Mirrors) []suite {
+	own := suite{o.Suite, m.Main, ""}
+	if o.Alone {
+		return []suite{own}
+	}
 	return []suite{
-		{o.Suite, m.Main, ""},
+		own,
 		{o.Suite + "-updates", m.Main, "updates"},
 		{o.Suite + "-security", m.Security, "security updates"},
 	}

@@ -20,17 +20,25 @@ func (a *Archive) Sysroot(ctx context.Context, dir string, names ...string) ([]P
 	if err != nil {
 		return nil, fmt.Errorf("C libraries: %w", err)
 	}
+	if err := Merge(dir, packages, sysrootFolders...); err != nil {
+		return nil, fmt.Errorf("C libraries: %w", err)
+	}
+	return packages, nil
+}
+
+// Merge fills the folder dir, and nothing else is left in it, with these folders of all packages, as if they were installed there.
+func Merge(dir string, packages []Package, folders ...string) error {
 	if err := os.RemoveAll(dir); err != nil {
-		return nil, err
+		return err
 	}
 	for _, p := range packages {
-		for _, folder := range sysrootFolders {
+		for _, folder := range folders {
 			if err := copyFolder(filepath.Join(p.Root, folder), filepath.Join(dir, folder)); err != nil {
-				return nil, fmt.Errorf("C libraries: package %s: %w", p.Name, err)
+				return fmt.Errorf("package %s: %w", p.Name, err)
 			}
 		}
 	}
-	return packages, nil
+	return nil
 }
 
 // copyFolder copies files and symlinks of the folder from into the folder to, which may have others. Files are linked where that is

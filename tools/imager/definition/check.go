@@ -33,6 +33,12 @@ func (d *Definition) problems(parts []part) strict.Problems {
 		c.part(&p.Definition, d.Go)
 	}
 	c.oneOf("arch", d.Arch, arch.Names())
+	if d.Flavour != "" && !shortName.MatchString(d.Flavour) {
+		c.fail("flavour", "%q should be of small letters and digits: it is part of the names of files", d.Flavour)
+	}
+	if !d.Disk.UEFI && len(d.Disk.Boards) != 1 {
+		c.fail("disk.uefi", "is false, so disk.boards should name the one board that the image is for")
+	}
 	c.needed("kernel.package", d.Kernel.Package)
 	c.needed("initramfs.init", d.Initramfs.Init)
 	for field, sets := range map[string][]string{"initramfs": d.Kernel.Modules.Initramfs, "root": d.Kernel.Modules.Root} {
@@ -49,6 +55,9 @@ func (c *checker) part(d *Definition, programs []Program) {
 		c.inside(fmt.Sprintf("include[%d]", i), name)
 	}
 	c.packageName("kernel.package", d.Kernel.Package)
+	if s := d.Kernel.Suite; s != "" && !suiteName.MatchString(s) {
+		c.fail("kernel.suite", "%q is not the name of a suite of Debian, such as trixie-backports", s)
+	}
 	for i, a := range d.Kernel.Arguments {
 		if err := grub.CheckArgument(a); err != nil {
 			c.fail(fmt.Sprintf("kernel.arguments[%d]", i), "%v", err)
@@ -94,6 +103,12 @@ func (c *checker) part(d *Definition, programs []Program) {
 		c.fail("disk.slot", "is %s, should be a multiple of 1MiB", d.Disk.Slot)
 	}
 }
+
+// shortName is what parts of the names of files are.
+var shortName = regexp.MustCompile(`^[a-z0-9]+$`)
+
+// suiteName keeps a suite's name one word of apt's sources, and one folder.
+var suiteName = regexp.MustCompile(`^[a-z][a-z0-9.-]*$`)
 
 // keyName keeps names on their line of the file with the trusted keys.
 var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._@-]*$`)

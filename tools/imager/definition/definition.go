@@ -14,6 +14,7 @@ import (
 // Definition is one image.
 type Definition struct {
 	Arch       string      `yaml:"arch"`              // Debian's name
+	Flavour    string      `yaml:"flavour,omitempty"` // of the architecture's images, for machines that the plain one is not for; empty: that
 	Include    []string    `yaml:"include,omitempty"` // files of the repository with what definitions have in common
 	Debian     Debian      `yaml:"debian,omitempty"`
 	Kernel     Kernel      `yaml:"kernel,omitempty"`
@@ -45,8 +46,9 @@ type Debian struct {
 
 // Kernel is Debian's kernel and what is taken of it.
 type Kernel struct {
-	Package   string   `yaml:"package"`   // metapackage such as linux-image-amd64
-	Arguments []string `yaml:"arguments"` // the slot's own kernel arguments; grub.DefaultArguments if there are none
+	Package   string   `yaml:"package"`         // metapackage such as linux-image-amd64
+	Suite     string   `yaml:"suite,omitempty"` // of Debian, that it is taken from alone, such as trixie-backports; empty: as all else
+	Arguments []string `yaml:"arguments"`       // the slot's own kernel arguments; grub.DefaultArguments if there are none
 	Modules   Modules  `yaml:"modules"`
 }
 
@@ -109,16 +111,18 @@ type Service struct {
 type Root struct {
 	Format      string `yaml:"format" enum:"squashfs|erofs" default:"squashfs"`
 	Compression string `yaml:"compression" enum:"zstd|xz|lz4hc" default:"zstd"`
-	Level       int    `yaml:"level,omitempty"`        // of zstd and lz4hc; 0 is the tool's default
-	Block       Size   `yaml:"block" default:"128KiB"` // compressed at once; what a page fault reads at least
-	Limit       Size   `yaml:"limit" default:"160MB"`  // the build fails when the root is larger
+	Level       int    `yaml:"level,omitempty"`                                      // of zstd and lz4hc; 0 is the tool's default
+	Block       Size   `yaml:"block" default:"128KiB"`                               // compressed at once; what a page fault reads at least
+	Limit       Size   `yaml:"limit" default:"160MB"`                                // the build fails when the root is larger
+	Hash        string `yaml:"hash" enum:"blake2b-256|sha256" default:"blake2b-256"` // of dm-verity's tree over it; one of [slot.HashAlgorithms]
 }
 
 // Disk says how a disk image starts and is divided.
 type Disk struct {
 	Bootloader string `yaml:"bootloader" enum:"grub" default:"grub"` // GRUB for UEFI and BIOS
 	Slot       Size   `yaml:"slot" default:"320MiB"`                 // of a slot's partition: room for later versions
-	// Boards that need a disk of their own, besides the one for UEFI and BIOS: they start from files on BOOT.
+	UEFI       bool   `yaml:"uefi" default:"true"`                   // a disk for UEFI, and BIOS; without it, one of boards is all there is
+	// Boards that need a disk of their own: they start from files on BOOT.
 	Boards []string `yaml:"boards,omitempty" enum:"raspberry-pi"`
 }
 

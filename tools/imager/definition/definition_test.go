@@ -97,6 +97,9 @@ func TestParseRefuses(t *testing.T) {
 		{"a name of two lines", "trust:\n- {name: \"a\\nb\", key: \"" + key + "\"}\n", []string{"a.yml:10: trust[0].name"}},
 		{"a key trusted twice", "trust:\n- {name: a, key: \"" + key + "\"}\n- {name: b, key: \"" + key + "\"}\n", []string{"a.yml:11: trust[1].key", "trust[0]"}},
 		{"a minimum that is no version", "minimumVersion: 1.2\n", []string{"a.yml:9: minimumVersion", "1.2.3"}},
+		{"a flavour that is no part of a file's name", "flavour: Pi/5\n", []string{"a.yml:9: flavour", "small letters"}},
+		{"a hash that dm-verity is not made with", "root: {hash: md5}\n", []string{"a.yml:9: root.hash", "sha256"}},
+		{"no disk at all", "disk: {uefi: false}\n", []string{"a.yml:9: disk.uefi", "disk.boards"}},
 		{"several mistakes at once", "root: {level: 99}\ndisk: {slot: 1kB}\n", []string{"root.level", "disk.slot"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -110,6 +113,15 @@ func TestParseRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestParseRefusesSuites(t *testing.T) {
+	for _, suite := range []string{"a b", "../x", "-backports", "Trixie"} {
+		text := strings.Replace(minimal, "kernel:", fmt.Sprintf("kernel:\n  suite: %q", suite), 1)
+		if _, err := Parse("a.yml", []byte(text), nothing); err == nil || !strings.Contains(err.Error(), "a.yml:3: kernel.suite") {
+			t.Errorf("%q: error %v", suite, err)
+		}
 	}
 }
 
@@ -143,7 +155,7 @@ func TestSize(t *testing.T) {
 func TestInclude(t *testing.T) {
 	files := map[string]string{
 		"common.yml": "kernel:\n  package: linux-image-of-all\n  modules:\n    initramfs: [verity-root]\n    root: [kubernetes]\n" +
-			"initramfs: {init: ./init/stage1}\ngo: [{path: /usr/bin/init, package: ./init}]\nroot: {level: 7}\n",
+			"initramfs: {init: ./init/stage1}\ngo: [{path: /usr/bin/init, package: ./init}]\nroot: {level: 7, block: 64KiB}\n",
 		"wrong.yml":  "kernl: {}\n",
 		"whole.yml":  minimal,
 		"nested.yml": "include: [common.yml]\n",
@@ -155,19 +167,19 @@ func TestInclude(t *testing.T) {
 		return nil, fs.ErrNotExist
 	}
 	d, err := Parse("a.yml", []byte("arch: arm64\ninclude: [common.yml]\nkernel:\n  package: linux-image-arm64\n  modules: {root: [network]}\n"+
-		"services: [{name: init, program: /usr/bin/init}]\n"), read)
+		"services: [{name: init, program: /usr/bin/init}]\nroot: {hash: sha256, level: 9}\n"), read)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(d.Kernel.Package, d.Kernel.Modules, d.Initramfs, d.Root.Level, d.Include), "linux-image-arm64{[verity-root] [kubernetes network]} {./init/stage1} 7 []"; got != want {
+	if got, want := fmt.Sprint(d.Kernel.Package, d.Kernel.Modules, d.Initramfs, d.Root, d.Include), "linux-image-arm64{[verity-root] [kubernetes network]} {./init/stage1} {squashfs zstd 9 64KiB 156250KiB sha256} []"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	for _, test := range []struct{ name, text, want string }{
 		{"a file that is not there", "arch: amd64\ninclude: [no.yml]\n", "a.yml:2: include[0]: file does not exist"},
 		{"a file outside", "arch: amd64\ninclude: [../no.yml]\n", "not a path inside"},
 		{"a mistake in it", "arch: amd64\ninclude: [wrong.yml]\n", "wrong.yml:1: kernl: unknown field"},
-		{"a whole definition", "arch: amd64\ninclude: [whole.yml]\n", "whole.yml has the field arch"},
-		{"one that includes", "arch: amd64\ninclude: [nested.yml]\n", "nested.yml has the field arch or include"},
+		{"a whole definition", "arch: amd64\ninclude: [whole.yml]\n", "whole.yml has the field arch, flavour or include"},
+		{"one that includes", "arch: amd64\ninclude: [nested.yml]\n", "nested.yml has the field arch, flavour or include"},
 		{"a file twice", "arch: amd64\ninclude: [common.yml]\nfiles: [{path: /usr/bin/init, content: x}]\n", "a.yml:3: files[0].path: /usr/bin/init is already put there by go[0].path"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -180,8 +192,11 @@ func TestInclude(t *testing.T) {
 
 // The definitions of the repository are valid, and what they name of it is there.
 func TestImages(t *testing.T) {
-	for _, name := range arch.Names() {
-		name = filepath.Join("../../../images", name+".yml")
+	names, err := filepath.Glob("../../../images/a*.yml")
+	if err != nil || len(names) <= len(arch.Names()) {
+		t.Fatalf("%q, %v", names, err)
+	}
+	for _, name := range names {
 		d, err := Load(name)
 		if err != nil {
 			t.Error(err)

@@ -41,8 +41,8 @@ func (p part) included(read func(string) ([]byte, error)) ([]part, strict.Proble
 			fail("%v", err)
 			continue
 		}
-		if other.doc.Has("arch") || other.doc.Has("include") {
-			fail("%s has the field arch or include: it is not a part that others can include", name)
+		if other.doc.Has("arch") || other.doc.Has("flavour") || other.doc.Has("include") {
+			fail("%s has the field arch, flavour or include: it is not a part that others can include", name)
 		}
 		parts = append(parts, other)
 	}
@@ -72,9 +72,15 @@ func (p part) merge(included []part) *Definition {
 		}{
 			{"debian", func() { d.Debian = other.Debian }},
 			{"kernel.package", func() { d.Kernel.Package = other.Kernel.Package }},
+			{"kernel.suite", func() { d.Kernel.Suite = other.Kernel.Suite }},
 			{"kernel.arguments", func() { d.Kernel.Arguments = other.Kernel.Arguments }},
 			{"initramfs.init", func() { d.Initramfs = other.Initramfs }},
-			{"root", func() { d.Root = other.Root }},
+			{"root.format", func() { d.Root.Format = other.Root.Format }},
+			{"root.compression", func() { d.Root.Compression = other.Root.Compression }},
+			{"root.level", func() { d.Root.Level = other.Root.Level }},
+			{"root.block", func() { d.Root.Block = other.Root.Block }},
+			{"root.limit", func() { d.Root.Limit = other.Root.Limit }},
+			{"root.hash", func() { d.Root.Hash = other.Root.Hash }},
 			{"disk", func() { d.Disk = other.Disk }},
 			{"minimumVersion", func() { d.MinimumVersion = other.MinimumVersion }},
 		} {

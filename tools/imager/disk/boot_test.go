@@ -55,7 +55,7 @@ func newMachine(t *testing.T, tools *debian.Tools, name string) *machine {
 	if err := os.WriteFile(root, make([]byte, 64<<10), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"))
+	tree, err := build.Verity(t.Context(), root, filepath.Join(dir, "tree"), "blake2b-256")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 func (k Kernel) Firmware(x *Index, modules []string) ([]string, error) {
 	var all []string
 	for _, m := range modules {
-		names, err := readFirmware(filepath.Join(k.modulesDir(k.Package.Root), x.paths[m]))
+		names, err := readFirmware(filepath.Join(k.modulesDir(k.Root), x.paths[m]))
 		if err != nil {
 			return nil, fmt.Errorf("read module %s: %w", m, err)
 		}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,24 +20,52 @@ type Index struct {
 	depends map[string][]string // module to all that have to be loaded before
 	soft    map[string][]string // module to what it would like to have loaded too: modules or aliases
 	aliases map[string][]string // alias to modules; only aliases without wildcards
-	builtin map[string]bool
+	builtin map[string]bool     // modules that are part of the kernel
+	answers map[string]bool     // aliases of those
 }
 
-// ReadIndex reads modules.dep, modules.softdep, modules.alias and modules.builtin.
-func ReadIndex(files fs.FS) (*Index, error) {
+// ReadIndex reads depmod's modules.dep, modules.softdep and modules.alias, and the kernel's own modules.builtin and
+// modules.builtin.modinfo.
+func ReadIndex(depmod, kernel fs.FS) (*Index, error) {
 	x := &Index{
 		paths: map[string]string{}, depends: map[string][]string{}, soft: map[string][]string{},
-		aliases: map[string][]string{}, builtin: map[string]bool{},
+		aliases: map[string][]string{}, builtin: map[string]bool{}, answers: map[string]bool{},
 	}
-	for name, line := range map[string]func(string){
-		"modules.dep": x.dep, "modules.softdep": x.softdep, "modules.alias": x.alias,
-		"modules.builtin": func(line string) { x.builtin[moduleName(line)] = true },
+	for _, file := range []struct {
+		name string
+		in   fs.FS
+		line func(string)
+	}{
+		{"modules.dep", depmod, x.dep},
+		{"modules.softdep", depmod, x.softdep},
+		{"modules.alias", depmod, x.alias},
+		{"modules.builtin", kernel, func(line string) { x.builtin[moduleName(line)] = true }},
 	} {
-		if err := eachLine(files, name, line); err != nil {
+		if err := eachLine(file.in, file.name, file.line); err != nil {
 			return nil, err
 		}
 	}
-	return x, nil
+	return x, x.readBuiltinAliases(kernel)
+}
+
+// readBuiltinAliases reads modules.builtin.modinfo: MODULE.NAME=VALUE with a NUL after each.
+func (x *Index) readBuiltinAliases(kernel fs.FS) error {
+	text, err := fs.ReadFile(kernel, "modules.builtin.modinfo")
+	if err != nil {
+		return fmt.Errorf("read the module index: %w", err)
+	}
+	for entry := range bytes.SplitSeq(text, []byte{0}) {
+		if _, alias, ok := strings.Cut(string(entry), ".alias="); ok {
+			x.answers[underscore(alias)] = true
+		}
+	}
+	return nil
+}
+
+// Provides is whether the kernel with these modules has what an alias without wildcards, such as crypto-sha256, stands for.
+func (x *Index) Provides(alias string, modules []string) bool {
+	alias = underscore(alias)
+	return x.answers[alias] || slices.ContainsFunc(x.aliases[alias], func(m string) bool { return slices.Contains(modules, m) })
 }
 
 func eachLine(files fs.FS, name string, line func(string)) error {

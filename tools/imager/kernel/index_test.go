@@ -15,13 +15,14 @@ func testIndex(t *testing.T) *Index {
 			"kernel/fs/jbd2/jbd2.ko.xz:\nkernel/lib/crc16.ko.xz:\nkernel/crypto/crc32c_generic.ko.xz:\n" +
 			"kernel/arch/x86/crypto/crc32c-intel.ko.xz:\nkernel/drivers/net/r8169.ko.xz: kernel/drivers/net/phy/libphy.ko.xz\n" +
 			"kernel/drivers/net/phy/libphy.ko.xz:\nkernel/drivers/net/phy/realtek.ko.xz: kernel/drivers/net/phy/libphy.ko.xz\n",
-		"modules.softdep": "# Soft dependencies\nsoftdep jbd2 pre: crypto-crc32c\nsoftdep r8169 pre: realtek\nsoftdep ext4 pre: not-there\n",
-		"modules.alias":   "alias crypto-crc32c crc32c_intel\nalias crypto-crc32c crc32c_generic\nalias pci:v*d* r8169\n",
-		"modules.builtin": "kernel/drivers/virtio/virtio-pci.ko\n",
+		"modules.softdep":         "# Soft dependencies\nsoftdep jbd2 pre: crypto-crc32c\nsoftdep r8169 pre: realtek\nsoftdep ext4 pre: not-there\n",
+		"modules.alias":           "alias crypto-crc32c crc32c_intel\nalias crypto-crc32c crc32c_generic\nalias pci:v*d* r8169\n",
+		"modules.builtin":         "kernel/drivers/virtio/virtio-pci.ko\n",
+		"modules.builtin.modinfo": "virtio_pci.license=GPL\x00sha256.alias=crypto-sha256-lib\x00sha256.alias=crypto-sha256\x00",
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	x, err := ReadIndex(files)
+	x, err := ReadIndex(files, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,12 +57,20 @@ func TestClosureNamesAllUnknownModules(t *testing.T) {
 	}
 }
 
-func TestRealPackage(t *testing.T) {
-	if got := realPackage("linux-base, linux-image-6.12.1+deb13-amd64 (= 6.12.1-1)"); got != "linux-image-6.12.1+deb13-amd64" {
-		t.Errorf("got %q", got)
-	}
-	if got := realPackage("libc6"); got != "" {
-		t.Errorf("got %q", got)
+func TestProvides(t *testing.T) {
+	x := testIndex(t)
+	for _, test := range []struct {
+		alias, modules string
+		want           bool
+	}{
+		{"crypto-sha256", "", true},
+		{"crypto-crc32c", "jbd2 crc32c_generic", true},
+		{"crypto-crc32c", "jbd2", false},
+		{"crypto-blake2b-256", "jbd2", false},
+	} {
+		if got := x.Provides(test.alias, strings.Fields(test.modules)); got != test.want {
+			t.Errorf("Provides(%s, %s) = %v", test.alias, test.modules, got)
+		}
 	}
 }
 

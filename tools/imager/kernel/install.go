@@ -28,23 +28,20 @@ func (k Kernel) Index(ctx context.Context, depmod Depmod, scratch string) (*Inde
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
-		if err := runDepmod(ctx, depmod, "-b", filepath.Join(k.Package.Root, "usr"), "-o", scratch, k.Release); err != nil {
-			return nil, err
-		}
-		if err := copyFile(filepath.Join(k.modulesDir(k.Package.Root), "modules.builtin"), filepath.Join(dir, "modules.builtin")); err != nil {
+		if err := runDepmod(ctx, depmod, "-b", filepath.Join(k.Root, "usr"), "-o", scratch, k.Release); err != nil {
 			return nil, err
 		}
 		if err := os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644); err != nil {
 			return nil, err
 		}
 	}
-	return ReadIndex(os.DirFS(dir))
+	return ReadIndex(os.DirFS(dir), os.DirFS(k.modulesDir(k.Root)))
 }
 
 // Install copies modules into root, whose lib must be a symlink to usr/lib, and writes their index there. They are unpacked: the
 // root and the initramfs are compressed as a whole, with zstd, which takes less work to unpack than the kernel's xz.
 func (k Kernel) Install(ctx context.Context, depmod Depmod, x *Index, modules []string, root string) error {
-	from, to := k.modulesDir(k.Package.Root), k.modulesDir(root)
+	from, to := k.modulesDir(k.Root), k.modulesDir(root)
 	for _, m := range modules {
 		if err := copyModule(filepath.Join(from, x.paths[m]), filepath.Join(to, strings.TrimSuffix(x.paths[m], ".xz"))); err != nil {
 			return fmt.Errorf("copy module %s: %w", m, err)

@@ -54,11 +54,18 @@ func Fetch(t testing.TB, a arch.Architecture, names ...string) []debian.Package 
 	return packages
 }
 
-// Kernel is the kernel of that architecture that the metapackage stands for, by the same rules.
-func Kernel(t testing.TB, a arch.Architecture, metapackage string) kernel.Kernel {
+// Kernel is the kernel of that architecture that the metapackage stands for, by the same rules; of another suite than all else, if one is
+// named.
+func Kernel(t testing.TB, a arch.Architecture, metapackage, suite string) kernel.Kernel {
 	t.Helper()
 	archive := open(t, a.Name)
 	defer archive.Close()
+	if suite != "" {
+		var err error
+		if archive, err = archive.OtherSuite(t.Context(), suite); err != nil {
+			t.Fatal(err)
+		}
+	}
 	k, err := kernel.Fetch(t.Context(), archive, metapackage)
 	if err != nil {
 		t.Fatal(err)

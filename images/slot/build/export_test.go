@@ -1,4 +1,0 @@
-package build
-
-// WriteTree is what [Verity] does, with any hash.
-var WriteTree = writeTree
