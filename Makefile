@@ -88,10 +88,10 @@ test: test-artifacts ## Unit tests, then boot tests on the real image
 
 .PHONY: test-all
 test-all: test-artifacts test-trial-artifacts test-light ## Everything: unit tests, all boot tests, reproducibility
+	$(MAKE) image ARCH=arm64 FLAVOUR=rpi5
 	go test -vet=off $$(go list ./... | grep -v /boottest)
 	CORACLE_REQUIRE_IMAGE=1 CORACLE_TEST_ALL=1 go test -vet=off -count=1 -timeout 8h -v ./tools/vm/boottest
 	for arch in $(ARM); do $(MAKE) test-arch ARCH=$$arch || exit 1; done
-	$(MAKE) image ARCH=arm64 FLAVOUR=rpi5
 	$(MAKE) repro
 
 # The boot tests that depend on boot loader, firmware and processor.

@@ -35,12 +35,18 @@ func out() string {
 // image is the disk image under test. Without it the test is skipped, or fails when one is required.
 func image(t *testing.T, arch string) string {
 	t.Helper()
-	path := filepath.Join(out(), "coracle-"+arch+".img")
+	return imageCalled(t, arch, "ARCH="+arch)
+}
+
+// imageCalled is image for another than an architecture's plain one. settings are those of `make image` for it.
+func imageCalled(t *testing.T, name, settings string) string {
+	t.Helper()
+	path := filepath.Join(out(), "coracle-"+name+".img")
 	if _, err := os.Stat(path); err != nil {
 		if os.Getenv("CORACLE_REQUIRE_IMAGE") == "1" {
-			t.Fatalf("no image to test: %v; `make image ARCH=%s` builds it", err, arch)
+			t.Fatalf("no image to test: %v; `make image %s` builds it", err, settings)
 		}
-		t.Skipf("no image to test: %v; `make image ARCH=%s` builds it", err, arch)
+		t.Skipf("no image to test: %v; `make image %s` builds it", err, settings)
 	}
 	return path
 }

@@ -217,6 +217,7 @@ func testRefusedArtifacts(l *lab, api *client.Client, next candidate) {
 		{"unsigned", "not signed", false, func() []byte { return l.changed(next, nil, func(*artifact.Manifest) {}) }},
 		{"signed by a stranger", keys.Public(stranger).Fingerprint(), false, func() []byte { return l.changed(next, stranger, func(*artifact.Manifest) {}) }},
 		{"other architecture", "for " + other, false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Arch = other }) }},
+		{"other flavour", "of the image rpi5", false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Flavour = "rpi5" }) }},
 		{"older version", "older", false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Version = "0.0.1" }) }},
 		{"too large", "too large", false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Image.Size = 1 << 30 }) }},
 		{"Kubernetes two versions on", "one minor version", false, func() []byte { return l.changed(next, key, func(m *artifact.Manifest) { m.Kubernetes = "v1.39.0" }) }},
