@@ -18,6 +18,7 @@ type Settings struct {
 	NodeName        string            `json:"nodeName"`              // RFC 1123 subdomain
 	NodeIPs         []string          `json:"nodeIPs"`               // first is the primary; at most one of each family
 	ExtraSANs       []string          `json:"extraSANs,omitempty"`   // further names and addresses in the apiserver's certificate
+	Endpoint        string            `json:"endpoint,omitempty"`    // host:port by which others reach the API; empty: the node's address
 	APIPort         int               `json:"apiPort"`               // 6443
 	PodCIDR         string            `json:"podCIDR"`               // 10.42.0.0/16, or one of each family with a comma, IPv4 first
 	ServiceCIDR     string            `json:"serviceCIDR"`           // 10.43.0.0/16, likewise

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -34,7 +35,7 @@ func (p *PKI) writeKubeconfigs() error {
 
 // ensureAdminKubeconfig keeps the operator's kubeconfig valid: an operator who fetches it gets at least four months.
 func (p *PKI) ensureAdminKubeconfig() error {
-	server := "https://" + net.JoinHostPort(p.config.NodeIPs[0].String(), strconv.Itoa(p.config.APIPort))
+	server := "https://" + cmp.Or(p.config.Endpoint, net.JoinHostPort(p.config.NodeIPs[0].String(), strconv.Itoa(p.config.APIPort)))
 	l := leaf{
 		name: "admin", authority: p.cluster, commonName: "coracle:admin", organizations: []string{groupMasters},
 		usage: x509.ExtKeyUsageClientAuth, lifetime: AdminLifetime,

@@ -3,6 +3,7 @@ package pki
 import (
 	"crypto/x509"
 	"net"
+	"slices"
 )
 
 // Names of leaf certificates, and of the kubeconfigs of those that are clients.
@@ -55,7 +56,11 @@ func (p *PKI) apiServerSANs() (names []string, ips []net.IP) {
 	names = []string{"localhost", "kubernetes", service, service + ".svc", service + ".svc." + c.ClusterDomain, c.NodeName}
 	ips = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, c.ServiceIP}
 	ips = append(ips, c.NodeIPs...)
-	for _, san := range c.ExtraSANs {
+	sans := c.ExtraSANs
+	if host, _, err := net.SplitHostPort(c.Endpoint); err == nil {
+		sans = append(slices.Clone(sans), host)
+	}
+	for _, san := range sans {
 		if ip := net.ParseIP(san); ip != nil {
 			ips = append(ips, ip)
 		} else {

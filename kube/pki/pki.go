@@ -38,6 +38,7 @@ type Config struct {
 	ServiceIP     net.IP   // of the Service "kubernetes"
 	ClusterDomain string
 	ExtraSANs     []string // names and addresses
+	Endpoint      string   // host:port by which clients reach the API; empty: at the first node IP
 	APIPort       int
 	Fresh         bool // there is no datastore yet, so missing authorities and keys may be made
 }

@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -77,6 +78,29 @@ func TestCertificatesVerifyFrom1970On(t *testing.T) {
 	}
 	if err := verify(t, p, Kubelet, x509.ExtKeyUsageServerAuth, "", at(2026)()); err == nil {
 		t.Error("the kubelet's client certificate may serve")
+	}
+}
+
+// TestEndpoint: what clients reach the API by is in its certificate, and in the operator's kubeconfig.
+func TestEndpoint(t *testing.T) {
+	for endpoint, host := range map[string]string{"kube.example.com:7443": "kube.example.com", "203.0.113.5:6443": "203.0.113.5", "": "192.0.2.7"} {
+		config := testConfig(t)
+		config.Endpoint = endpoint
+		p := mustOpen(t, config, at(2026))
+		if err := verify(t, p, APIServer, x509.ExtKeyUsageServerAuth, host, at(2026)()); err != nil {
+			t.Errorf("%q: %v", endpoint, err)
+		}
+		kubeconfig, err := clientcmd.LoadFromFile(p.AdminKubeconfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "https://" + cmp.Or(endpoint, "192.0.2.7:6443"); kubeconfig.Clusters[clusterName].Server != want {
+			t.Errorf("kubeconfig leads to %s, want %s", kubeconfig.Clusters[clusterName].Server, want)
+		}
+		config.Endpoint, config.Fresh = "", false
+		if kubeconfig, err = clientcmd.LoadFromFile(mustOpen(t, config, at(2026)).AdminKubeconfig()); err != nil || kubeconfig.Clusters[clusterName].Server != "https://192.0.2.7:6443" {
+			t.Errorf("without the endpoint again: %v, %v", kubeconfig, err)
+		}
 	}
 }
 

@@ -127,7 +127,7 @@ func openPKI(settings control.Settings, paths Paths, fresh bool) (*pki.PKI, erro
 	}
 	return pki.Open(pki.Config{
 		StateDir: paths.pkiState(), RunDir: paths.pkiRun(), NodeName: settings.NodeName, NodeIPs: nodeIPs, ServiceIP: serviceIP,
-		ClusterDomain: settings.ClusterDomain, ExtraSANs: settings.ExtraSANs, APIPort: settings.APIPort,
+		ClusterDomain: settings.ClusterDomain, ExtraSANs: settings.ExtraSANs, Endpoint: settings.Endpoint, APIPort: settings.APIPort,
 		Fresh: fresh,
 	})
 }

@@ -77,6 +77,9 @@ func validate(s control.Settings) error {
 			report("nodeIPs", "%q is not an IP address", address)
 		}
 	}
+	if s.Endpoint != "" && control.HostPort(s.Endpoint) != s.Endpoint {
+		report("endpoint", "%q is not host:port", s.Endpoint)
+	}
 	if s.APIPort < 1 || s.APIPort > 65535 {
 		report("apiPort", "%d is not a port", s.APIPort)
 	}

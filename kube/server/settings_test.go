@@ -31,6 +31,7 @@ func TestParseSettings(t *testing.T) {
 		"unknown field": {func(f map[string]any) { f["nodeNmae"] = "x" }, "nodeNmae"},
 		"unknown role":  {func(f map[string]any) { f["role"] = "boss" }, `role: "boss" is not one of server`},
 		"bad name":      {func(f map[string]any) { f["nodeName"] = "Edge 1" }, "nodeName"},
+		"endpoint":      {func(f map[string]any) { f["endpoint"] = "kube.example.com" }, "endpoint"},
 		"no address":    {func(f map[string]any) { f["nodeIPs"] = []string{} }, "nodeIPs"},
 		"bad address":   {func(f map[string]any) { f["nodeIPs"] = []string{"192.0.2"} }, "nodeIPs"},
 		"port":          {func(f map[string]any) { f["apiPort"] = 0 }, "apiPort"},

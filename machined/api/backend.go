@@ -34,6 +34,7 @@ type Backend struct {
 	TimeServers func() []string                                 // that are asked, the best first
 	Leases      func() map[string]string                        // what DHCP gave, by interface
 	Kubeconfig  func(ctx context.Context) ([]byte, error)       //
+	Endpoint    func() string                                   // cluster.endpoint of the config
 	Restart     map[string]func() error                         // by service, those that can be restarted
 	Power       func(message, by string) error                  // message is control.Reboot or control.Poweroff
 	Reset       func(ctx context.Context, o ResetOptions) error // nil: the machine cannot

@@ -159,6 +159,7 @@ func startOn(t *testing.T, listener net.Listener) *machine {
 			Store: m.store, Events: m.events, System: system, PodLogs: podlog.Folder(m.pods), Config: m.config,
 			Release:     release.Release{Version: "0.1.0", Kubernetes: "v1.37.2", Kernel: "6.12", Arch: "amd64"},
 			TimeServers: func() []string { return []string{"ntp.example"} },
+			Endpoint:    func() string { return "kube.example.com" },
 			Kubeconfig:  func(context.Context) ([]byte, error) { return []byte("apiVersion: v1\n"), nil },
 			Restart:     map[string]func() error{"kube": func() error { m.note("restart kube"); return nil }},
 			Power:       func(message, by string) error { m.note(message + " by " + by); return nil },

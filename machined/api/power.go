@@ -56,5 +56,5 @@ func (s service) GetKubeconfig(ctx context.Context, _ *connect.Request[machinepb
 	if err != nil {
 		return nil, connect.NewError(connect.CodeUnavailable, fmt.Errorf("Kubernetes has none to give yet: %w", err))
 	}
-	return connect.NewResponse(&machinepb.GetKubeconfigResponse{Kubeconfig: k}), nil
+	return connect.NewResponse(&machinepb.GetKubeconfigResponse{Kubeconfig: k, Endpoint: s.Backend.Endpoint()}), nil
 }

@@ -96,6 +96,7 @@ func TestValidate(t *testing.T) {
 		"loopback services":  {smallest + "cluster: {serviceCIDR: 127.16.0.0/16}", "m:4: cluster.serviceCIDR: 127.16.0.0/16 overlaps 127.0.0.0/8 (loopback)"},
 		"domain":             {smallest + "cluster: {domain: Cluster.local}", `m:4: cluster.domain: "Cluster.local" is not a domain such as cluster.local`},
 		"SAN":                {smallest + "cluster: {apiServer: {extraSANs: ['https://x']}}", `m:4: cluster.apiServer.extraSANs[0]: "https://x" is not a host name or an IP address`},
+		"endpoint":           {smallest + "cluster: {endpoint: 'https://kube.example.com'}", `m:4: cluster.endpoint: "https://kube.example.com" is not a host name or an address, with a port if it is not 6443, such as kube.example.com:6443`},
 		"datastore":          {smallest + "cluster: {datastore: {kind: etcd}}", `m:4: cluster.datastore.kind: is "etcd", should be sqlite`},
 		"under-indented":     {machine(" name: x"), "m:5: not valid YAML: did not find expected key, here or in the block that starts here"},
 		"not a group":        {"- x", "m:1: is a list, should be fields with values (name: value)"},

@@ -6,12 +6,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/config/types"
 )
 
 func checkCluster(k *checker) {
 	c := &k.Cluster
 	k.want(isDomain(c.Domain) && !strings.HasSuffix(c.Domain, ".") && c.Domain == strings.ToLower(c.Domain), "cluster.domain", c.Domain, "a domain such as cluster.local")
+	if c.Endpoint != "" {
+		if _, _, err := control.ParseEndpoint(c.Endpoint); err != nil {
+			k.fail("cluster.endpoint", "%v", err)
+		}
+	}
 	for i, e := range c.Datastore.Ephemeral {
 		if slices.Index(c.Datastore.Ephemeral, e) < i {
 			k.fail(fmt.Sprintf("cluster.datastore.ephemeral[%d]", i), "%s is in the list already", e)

@@ -47,6 +47,7 @@ machine:
   network:
     proxy: {http: "http://proxy.example:3128", https: "http://proxy.example:3128", noProxy: [.lan]}
 cluster:
+  endpoint: kube.example.com
   podCIDR: 10.42.0.0/16,fd42::/56
   serviceCIDR: 10.43.0.0/16,fd43::/112
   apiServer: {extraArgs: {event-ttl: 2h}}
@@ -60,7 +61,7 @@ cluster:
 	}
 	got := Settings(c, Node{Name: "pi", IP: netip.MustParseAddr("192.0.2.7"), IPv6: netip.MustParseAddr("2001:db8::7"), Fingerprint: "SHA256:abc"})
 	want := control.Settings{
-		Role: "server", NodeName: "pi", NodeIPs: []string{"192.0.2.7", "2001:db8::7"}, APIPort: 6443,
+		Role: "server", NodeName: "pi", NodeIPs: []string{"192.0.2.7", "2001:db8::7"}, Endpoint: "kube.example.com:6443", APIPort: 6443,
 		PodCIDR: "10.42.0.0/16,fd42::/56", ServiceCIDR: "10.43.0.0/16,fd43::/112", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
 		Datastore: control.Datastore{Kind: "sqlite", Ephemeral: []string{"leases", "events"}}, Flannel: control.Flannel{Backend: "vxlan"},
 		Devices: control.Devices{Enabled: true},

@@ -10,7 +10,6 @@ import (
 
 const (
 	imageDir   = "/usr/share/coracle/images"
-	apiPort    = 6443
 	clusterDNS = 10 // the DNS service's place in serviceCIDR, by convention
 
 	// shutdownSeconds is how long pods get to stop when the machine goes down. init gives machined 60 s in all.
@@ -34,7 +33,8 @@ func Settings(c types.MachineConfig, n Node) control.Settings {
 		NodeName:      n.Name,
 		NodeIPs:       []string{n.IP.String()},
 		ExtraSANs:     c.Cluster.APIServer.ExtraSANs,
-		APIPort:       apiPort,
+		Endpoint:      control.HostPort(c.Cluster.Endpoint),
+		APIPort:       control.DefaultAPIPort,
 		PodCIDR:       c.Cluster.PodCIDR.String(),
 		ServiceCIDR:   c.Cluster.ServiceCIDR.String(),
 		ClusterDNS:    nth(c.Cluster.ServiceCIDR.IPv4(), clusterDNS).String(),

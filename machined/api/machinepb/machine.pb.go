@@ -4232,6 +4232,7 @@ func (*GetKubeconfigRequest) Descriptor() ([]byte, []int) {
 type GetKubeconfigResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kubeconfig    []byte                 `protobuf:"bytes,1,opt,name=kubeconfig,proto3" json:"kubeconfig,omitempty"` // YAML
+	Endpoint      string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`     // cluster.endpoint of the config, where its server is; empty: none, it is at the machine's address
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4271,6 +4272,13 @@ func (x *GetKubeconfigResponse) GetKubeconfig() []byte {
 		return x.Kubeconfig
 	}
 	return nil
+}
+
+func (x *GetKubeconfigResponse) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
 }
 
 type GetSupportBundleRequest struct {
@@ -5802,11 +5810,12 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12<\n" +
 	"\x06status\x18\x02 \x01(\v2$.coracle.machine.v1alpha1.TimeStatusR\x06status\x12\x18\n" +
 	"\aservers\x18\x03 \x03(\tR\aservers\"\x16\n" +
-	"\x14GetKubeconfigRequest\"7\n" +
+	"\x14GetKubeconfigRequest\"S\n" +
 	"\x15GetKubeconfigResponse\x12\x1e\n" +
 	"\n" +
 	"kubeconfig\x18\x01 \x01(\fR\n" +
-	"kubeconfig\"\x19\n" +
+	"kubeconfig\x12\x1a\n" +
+	"\bendpoint\x18\x02 \x01(\tR\bendpoint\"\x19\n" +
 	"\x17GetSupportBundleRequest\".\n" +
 	"\x18GetSupportBundleResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"\x0f\n" +

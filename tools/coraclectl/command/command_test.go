@@ -242,6 +242,12 @@ func TestKubeconfig(t *testing.T) {
 	} else if text, err := os.ReadFile("both"); err != nil || string(text) != printed {
 		t.Errorf("%v, got:\n%s", err, text)
 	}
+	behind := newFake(t, "edge-3")
+	behind.endpoint = "10.0.2.15" // as the kubeconfig of the fake has it
+	d.know(map[string]*fake{"edge-3": behind})
+	if printed := d.must("-n", "edge-3", "kubeconfig", "--print"); !strings.Contains(printed, `server: "https://10.0.2.15:6443"`) {
+		t.Errorf("with an endpoint:\n%s", printed)
+	}
 }
 
 func TestPower(t *testing.T) {

@@ -33,20 +33,21 @@ type fake struct {
 	machinepbconnect.UnimplementedMachineServiceHandler
 	address, fingerprint string
 
-	mu      sync.Mutex
-	status  *pb.Status
-	config  string
-	staged  string
-	deny    error // of everything but GetVersion
-	apply   *pb.ApplyConfigRequest
-	patch   *pb.PatchConfigRequest
-	answer  *pb.ApplyConfigResponse
-	called  []string
-	torn    bool   // the first stream of WatchHealth ends early
-	healthy []bool // answers of WatchHealth, in turn; the last one stays
-	logs    *pb.GetLogsRequest
-	caller  keys.PublicKey
-	upgrade fakeUpgrade
+	mu       sync.Mutex
+	status   *pb.Status
+	config   string
+	staged   string
+	deny     error // of everything but GetVersion
+	apply    *pb.ApplyConfigRequest
+	patch    *pb.PatchConfigRequest
+	answer   *pb.ApplyConfigResponse
+	called   []string
+	endpoint string // of GetKubeconfig
+	torn     bool   // the first stream of WatchHealth ends early
+	healthy  []bool // answers of WatchHealth, in turn; the last one stays
+	logs     *pb.GetLogsRequest
+	caller   keys.PublicKey
+	upgrade  fakeUpgrade
 }
 
 var at = timestamppb.New(time.Date(2026, 11, 26, 7, 30, 0, 0, time.UTC))
@@ -274,7 +275,7 @@ func (f *fake) GetTime(context.Context, *connect.Request[pb.GetTimeRequest]) (*c
 }
 
 func (f *fake) GetKubeconfig(context.Context, *connect.Request[pb.GetKubeconfigRequest]) (*connect.Response[pb.GetKubeconfigResponse], error) {
-	return answer(&pb.GetKubeconfigResponse{Kubeconfig: []byte(`{apiVersion: v1, kind: Config, clusters: [{name: coracle, cluster: {server: "https://10.0.2.15:6443"}}],
+	return answer(&pb.GetKubeconfigResponse{Endpoint: f.endpoint, Kubeconfig: []byte(`{apiVersion: v1, kind: Config, clusters: [{name: coracle, cluster: {server: "https://10.0.2.15:6443"}}],
 users: [{name: admin, user: {token: x}}], contexts: [{name: coracle, context: {cluster: coracle, user: admin}}], current-context: coracle}`)})
 }
 

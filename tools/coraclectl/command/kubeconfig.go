@@ -17,8 +17,8 @@ func (a *app) kubeconfigCommand() *cobra.Command {
 		Use:   "kubeconfig",
 		Short: "Get the cluster's kubeconfig into yours",
 		Long: `Gets the kubeconfig of the cluster's administrator and merges it into $KUBECONFIG or ~/.kube/config, as cluster, user and
-context of the machine's name. What else is in the file stays as it is. The server is the machine, at the address that it
-is known by here. It needs the role admin.`,
+context of the machine's name. What else is in the file stays as it is. The server is the cluster.endpoint of the machine's
+config, or else the machine, at the address that it is known by here. It needs the role admin.`,
 		Example: `  coraclectl -n edge-1 kubeconfig
   coraclectl -n edge-1 kubeconfig -o edge-1.kubeconfig
   coraclectl -n edge-1 kubeconfig --print`,
@@ -29,7 +29,11 @@ is known by here. It needs the role admin.`,
 				if err != nil {
 					return nil, err
 				}
-				return kubeconfig.Rename(answer.Kubeconfig, m.Name, contexts.Host(m.Address))
+				host := contexts.Host(m.Address)
+				if answer.Endpoint != "" {
+					host = "" // it is in the kubeconfig
+				}
+				return kubeconfig.Rename(answer.Kubeconfig, m.Name, host)
 			})
 			if len(results) == 0 {
 				return err

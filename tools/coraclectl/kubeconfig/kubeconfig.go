@@ -18,7 +18,7 @@ import (
 const certificateName = "kubernetes"
 
 // Rename makes of a machine's kubeconfig one whose cluster, user and context are called name, and whose server is at
-// host; its port stays.
+// host; its port stays. An empty host leaves the server as it is.
 func Rename(kubeconfig []byte, name, host string) ([]byte, error) {
 	root, err := parse(kubeconfig)
 	if err != nil {
@@ -43,6 +43,9 @@ func Rename(kubeconfig []byte, name, host string) ([]byte, error) {
 	at, err := url.Parse(server.Value)
 	if err != nil || at.Host == "" {
 		return nil, fmt.Errorf("the machine's kubeconfig has the server %q, which is no URL", server.Value)
+	}
+	if host == "" {
+		host = at.Hostname()
 	}
 	if at.Hostname() != host {
 		set(get(cluster, "cluster"), "tls-server-name", text(certificateName))

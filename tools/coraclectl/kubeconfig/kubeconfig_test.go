@@ -112,8 +112,11 @@ func TestRename(t *testing.T) {
 	if err != nil || string(got) != renamed {
 		t.Errorf("%v, got:\n%s", err, got)
 	}
-	if same, err := Rename([]byte(machines), "edge-1", "10.0.2.15"); err != nil || strings.Contains(string(same), "tls-server-name") {
-		t.Errorf("at its own address: %v, got:\n%s", err, same)
+	for _, host := range []string{"10.0.2.15", ""} {
+		same, err := Rename([]byte(machines), "edge-1", host)
+		if err != nil || strings.Contains(string(same), "tls-server-name") || !strings.Contains(string(same), "server: https://10.0.2.15:6443") {
+			t.Errorf("at its own address, %q: %v, got:\n%s", host, err, same)
+		}
 	}
 	for host, want := range map[string]string{"2001:db8::7": "server: https://[2001:db8::7]:6443", "edge-1.example.com": "server: https://edge-1.example.com:6443"} {
 		if got, err := Rename([]byte(machines), "1e3", host); err != nil || !strings.Contains(string(got), want) || !strings.Contains(string(got), `name: "1e3"`) {
