@@ -1,9 +1,9 @@
 // Command kube is Kubernetes for one machine in one process. By the name that it is called with it is also kubectl, and ctr,
 // containerd's client.
 //
-//	kube server [--wait] [--settings PATH]   run a server; machined does this
-//	kube version                             print the version of Kubernetes
-//	kube help                                print this
+//	kube run [--wait] [--settings PATH]   run a server or an agent; machined does this
+//	kube version                          print the version of Kubernetes
+//	kube help                             print this
 package main
 
 import (
@@ -17,14 +17,13 @@ import (
 
 	"github.com/coracle-os/coracle/kube/containerd"
 	_ "github.com/coracle-os/coracle/kube/english"
-	"github.com/coracle-os/coracle/kube/server"
 )
 
 const usage = `kube is Kubernetes for one machine in one process.
 
-  kube server [--wait] [--settings PATH]   run a server; machined does this
-  kube version                             print the version of Kubernetes
-  kube help                                print this
+  kube run [--wait] [--settings PATH]   run a server or an agent; machined does this
+  kube version                          print the version of Kubernetes
+  kube help                             print this
 
 Called as kubectl or ctr it is that program.
 `
@@ -41,8 +40,8 @@ func main() {
 		command = os.Args[1]
 	}
 	switch command {
-	case "server":
-		server.Main(os.Args[2:])
+	case "run":
+		run(os.Args[2:])
 	case "version":
 		fmt.Println(version.Get().GitVersion)
 	case "help", "--help", "-h":

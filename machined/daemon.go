@@ -32,7 +32,7 @@ import (
 // kubeProgram is how kube is run. HOME is where programs look for settings of theirs that a machine does not have.
 var kubeProgram = services.Program{
 	Path:    "/usr/bin/kube",
-	Args:    []string{"server", "--wait", "--settings", control.SettingsPath},
+	Args:    []string{"run", "--wait", "--settings", control.SettingsPath},
 	Env:     []string{"PATH=/usr/bin:/usr/sbin:/opt/cni/bin", "HOME=" + control.StateDir},
 	PIDFile: control.PIDPath,
 	Cgroup:  "/sys/fs/cgroup/podruntime",

@@ -36,10 +36,11 @@ const (
 type Config struct {
 	CoreDNS       control.CoreDNS
 	Fleet         control.Fleet
-	ClusterDNS    string // address of the Service kube-dns: 10.43.0.10
-	ClusterDomain string // cluster.local
-	ResolvConf    string // the machine's; /etc/resolv.conf if empty
-	Ready         func() // called once, when the add-ons are applied; may be nil
+	Cluster       control.Cluster // what agents are told
+	ClusterDNS    string          // address of the Service kube-dns: 10.43.0.10
+	ClusterDomain string          // cluster.local
+	ResolvConf    string          // the machine's; /etc/resolv.conf if empty
+	Ready         func()          // called once, when the add-ons are applied; may be nil
 }
 
 // Run applies the add-ons, trying again until the API takes them, and again whenever the machine's name servers change.

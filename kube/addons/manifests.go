@@ -9,12 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/template"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/coracle-os/coracle/kube/control"
 )
 
 //go:embed manifests/*.yaml
@@ -25,6 +28,7 @@ var addons = []struct {
 	name    string // of manifests/NAME.yaml, and the value of labelAddon
 	enabled func(Config) bool
 }{
+	{"agents", func(c Config) bool { return c.Cluster != control.Cluster{} }}, // of every server
 	{"coredns", func(c Config) bool { return c.CoreDNS.Enabled }},
 	{"fleet", func(c Config) bool { return c.Fleet.Enabled }},
 }
@@ -47,6 +51,8 @@ var kinds = []kind{
 	{schema.GroupVersionKind{Version: "v1", Kind: "ServiceAccount"}, "serviceaccounts", true},
 	{schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"}, "clusterroles", false},
 	{schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRoleBinding"}, "clusterrolebindings", false},
+	{schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"}, "roles", true},
+	{schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"}, "rolebindings", true},
 	{schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, "configmaps", true},
 	{schema.GroupVersionKind{Version: "v1", Kind: "Service"}, "services", true},
 	{schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, "deployments", true},
@@ -73,6 +79,18 @@ type values struct {
 	Config
 	Image     string
 	Resolvers []string
+}
+
+// JoinGroup is that of who has a join token.
+func (values) JoinGroup() string { return strconv.Quote(control.JoinGroup) }
+
+// ClusterConfigMap, ClusterKey and ClusterJSON are what agents are told of the cluster.
+func (values) ClusterConfigMap() string { return control.ClusterConfigMap }
+func (values) ClusterKey() string       { return control.ClusterKey }
+
+func (v values) ClusterJSON() (string, error) {
+	text, err := json.Marshal(v.Cluster)
+	return strconv.Quote(string(text)), err
 }
 
 // render returns the objects of the add-ons that are turned on, labelled, and with the hash of their content.

@@ -1,6 +1,7 @@
 package addons
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -23,10 +24,31 @@ var update = flag.Bool("update", false, "rewrite testdata")
 
 func testValues(resolvers ...string) values {
 	return values{
-		Config:    Config{CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, Fleet: control.Fleet{Enabled: true}, ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local"},
+		Config:    Config{CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, Fleet: control.Fleet{Enabled: true}, Cluster: testCluster, ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local"},
 		Image:     "coracle.local/coredns:v1.15.0",
 		Resolvers: resolvers,
 	}
+}
+
+var testCluster = control.Cluster{
+	PodCIDR: "10.42.0.0/16,fd42::/56", ServiceCIDR: "10.43.0.0/16,fd43::/112", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
+	FlannelBackend: "vxlan", Devices: control.Devices{Enabled: true}, FeatureGates: "AllAlpha=false",
+}
+
+// TestClusterIsTold: agents read what the server says of the cluster as it was said.
+func TestClusterIsTold(t *testing.T) {
+	for _, o := range mustRender(t, testValues()) {
+		if o.GetName() != control.ClusterConfigMap {
+			continue
+		}
+		text, _, _ := unstructured.NestedString(o.Object, "data", control.ClusterKey)
+		var got control.Cluster
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got != testCluster {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+		return
+	}
+	t.Error("agents are told nothing")
 }
 
 func mustRender(t *testing.T, v values) []*unstructured.Unstructured {
@@ -83,7 +105,7 @@ func TestManifestsAreStrictlyValid(t *testing.T) {
 func corefile(t *testing.T, v values) string {
 	t.Helper()
 	for _, o := range mustRender(t, v) {
-		if o.GetKind() == "ConfigMap" {
+		if o.GetKind() == "ConfigMap" && o.GetName() == "coredns" {
 			s, _, _ := unstructured.NestedString(o.Object, "data", "Corefile")
 			return s
 		}

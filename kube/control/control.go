@@ -7,18 +7,27 @@ import "time"
 const (
 	RunDir       = "/run/coracle/kube"       // settings, socket, PID file; tmpfs
 	StateDir     = "/var/lib/coracle/kube"   // PKI, datastore, manifests that were fetched
+	AgentDir     = StateDir + "/agent"       // what an agent has of its cluster: authority, certificates, settings
 	SettingsPath = RunDir + "/settings.json" // mode 0600
-	SocketPath   = RunDir + "/control.sock"  // HTTP: GET /status, /healthz, /kubeconfig, /debug/pprof/; POST and DELETE /drain
+	SocketPath   = RunDir + "/control.sock"  // HTTP: GET /status, /healthz, /kubeconfig, /debug/pprof/; POST and DELETE /drain; GET, POST and DELETE /tokens
 	PIDPath      = RunDir + "/pid"           // decimal PID of the running kube
 )
 
-// Settings is everything kube has to know. machined derives it from the machine config and the network.
+// Roles of a machine.
+const (
+	Server = "server"
+	Agent  = "agent"
+)
+
+// Settings is everything kube has to know. machined derives it from the machine config and the network. What an agent shares with
+// its cluster is not in its settings: [Settings.In] puts it there.
 type Settings struct {
-	Role            string            `json:"role"`                  // "server"
+	Role            string            `json:"role"`                  // Server or Agent
 	NodeName        string            `json:"nodeName"`              // RFC 1123 subdomain
 	NodeIPs         []string          `json:"nodeIPs"`               // first is the primary; at most one of each family
 	ExtraSANs       []string          `json:"extraSANs,omitempty"`   // further names and addresses in the apiserver's certificate
 	Endpoint        string            `json:"endpoint,omitempty"`    // host:port by which others reach the API; empty: the node's address
+	Token           string            `json:"token,omitempty"`       // of an agent: its join token (package token)
 	APIPort         int               `json:"apiPort"`               // 6443
 	PodCIDR         string            `json:"podCIDR"`               // 10.42.0.0/16, or one of each family with a comma, IPv4 first
 	ServiceCIDR     string            `json:"serviceCIDR"`           // 10.43.0.0/16, likewise

@@ -125,6 +125,7 @@ func (c Config) apiServerFlags(authentication string) []string {
 		"--tls-private-key-file=" + p.Key(pki.APIServer),
 		"--client-ca-file=" + p.ClusterCA(),
 		"--authentication-config=" + authentication,
+		"--enable-bootstrap-token-auth=true", // join tokens of agents
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
 		// A new node takes pods at once (docs/decisions/0070-pods-first.md).

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+	"k8s.io/kubernetes/cmd/kube-controller-manager/names"
 
 	"github.com/coracle-os/coracle/kube/flags"
 	"github.com/coracle-os/coracle/kube/pki"
@@ -45,7 +46,7 @@ func (c Config) controllerManagerFlags() []string {
 		"--secure-port=0",
 		"--profiling=false",
 		"--flex-volume-plugin-dir=/var/lib/kubelet/volume-plugins", // as the kubelet: upstream's is read-only here
-		"--controllers=*,-" + policyStatusController,
+		"--controllers=*,-" + policyStatusController + "," + names.TokenCleanerController,
 		// Upstream's numbers of workers, 20 and 50 of some, are for thousands of nodes.
 		"--concurrent-gc-syncs=4",
 		"--concurrent-namespace-syncs=2",

@@ -66,7 +66,7 @@ var owned = []owner{
 		"cluster-signing-kube*", "cluster-signing-legacy*",
 	}, "is set by Coracle, which makes the cluster's keys and certificates"},
 	{[]string{Kubelet}, []string{"tls-cert-file", "tls-private-key-file", "client-ca-file", "cert-dir", "rotate-certificates", "rotate-server-certificates"}, "is set by Coracle, which makes the cluster's keys and certificates"},
-	{[]string{APIServer}, []string{"anonymous-auth", "authentication-config", "oidc-*"}, "is set by Coracle in an authentication configuration, which takes the place of the single flags"},
+	{[]string{APIServer}, []string{"anonymous-auth", "authentication-config", "oidc-*", "enable-bootstrap-token-auth"}, "is set by Coracle in an authentication configuration, which takes the place of the single flags"},
 	{[]string{APIServer}, []string{"authorization-mode", "authorization-config", "authorization-policy-file", "allow-privileged"}, "is set by Coracle: Node and RBAC decide"},
 	{[]string{Kubelet}, []string{"anonymous-auth", "authentication-token-webhook", "authorization-mode"}, "is set by Coracle: the kubelet asks the Kubernetes API who may ask it"},
 	{[]string{APIServer}, []string{"admission-control"}, "is gone: use enable-admission-plugins and disable-admission-plugins, whose plugins are added to Coracle's"},

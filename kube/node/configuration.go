@@ -10,8 +10,6 @@ import (
 	"k8s.io/kubernetes/pkg/kubelet/types"
 	"k8s.io/kubernetes/pkg/util/taints"
 	"k8s.io/utils/ptr"
-
-	"github.com/coracle-os/coracle/kube/pki"
 )
 
 // healthzPort is the kubelet's, on the loopback interface.
@@ -31,8 +29,9 @@ func (c Config) kubeletConfiguration() (*config.KubeletConfiguration, error) {
 	k.RegisterWithTaints = registerTaints
 
 	// Who may ask the kubelet: the apiserver and whom RBAC allows nodes/proxy, over TLS that the cluster CA vouches for.
-	k.TLSCertFile, k.TLSPrivateKeyFile = c.PKI.Cert(pki.KubeletServing), c.PKI.Key(pki.KubeletServing)
-	k.Authentication.X509.ClientCAFile = c.PKI.ClusterCA()
+	k.TLSCertFile, k.TLSPrivateKeyFile = c.Credentials.ServingCert, c.Credentials.ServingKey
+	k.RotateCertificates, k.ServerTLSBootstrap = c.Credentials.asks(), c.Credentials.asks()
+	k.Authentication.X509.ClientCAFile = c.Credentials.ClientCA
 	k.Authentication.Webhook.Enabled = true
 	k.Authentication.Anonymous.Enabled = false
 	k.Authorization.Mode = config.KubeletAuthorizationModeWebhook

@@ -24,16 +24,15 @@ import (
 
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/flags"
-	"github.com/coracle-os/coracle/kube/pki"
 )
 
 // Config is what a node has to know.
 type Config struct {
 	Settings         control.Settings
-	PKI              *pki.PKI
+	Credentials      Credentials
 	KubeletDir       string // pods' volumes and checkpoints
 	ContainerdSocket string
-	Gate             *Gate // to the apiserver
+	Gate             *Gate // to the apiserver; nil: that is elsewhere
 }
 
 // OOMScoreAdj of the kube process: a pod dies before it, machined after it (docs/architecture.md).
@@ -52,8 +51,10 @@ func (c Config) RunKubelet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.setClients(server, dependencies); err != nil {
-		return err
+	if c.Gate != nil {
+		if err := c.setClients(server, dependencies); err != nil {
+			return err
+		}
 	}
 	return app.Run(ctx, server, dependencies, utilfeature.DefaultFeatureGate)
 }
@@ -82,11 +83,11 @@ func (c Config) kubeletServer() (*options.KubeletServer, error) {
 		return nil, err
 	}
 	own := options.NewKubeletFlags()
-	own.KubeConfig = c.PKI.Kubeconfig(pki.Kubelet)
+	own.KubeConfig = c.Credentials.Kubelet
 	own.HostnameOverride = c.Settings.NodeName
 	own.NodeIP = strings.Join(c.Settings.NodeIPs, ",")
 	own.RootDirectory = c.KubeletDir
-	own.CertDirectory = filepath.Join(c.KubeletDir, "pki")
+	own.CertDirectory = c.Credentials.Dir
 	own.NodeLabels = maps.Clone(c.Settings.NodeLabels)
 	if extra := c.Settings.ExtraArgs[flags.Kubelet]; len(extra) > 0 {
 		if err := kubeletFlagSet(own, configuration).Parse(flags.Merge(nil, extra)); err != nil {

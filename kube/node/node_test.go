@@ -32,7 +32,11 @@ func testConfig(t *testing.T) Config {
 			NodeName: "edge-1", NodeIPs: []string{"192.0.2.7"}, ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
 			PodCIDR: "10.42.0.0/16", NodeTaints: []string{"edge=true:NoSchedule"},
 		},
-		PKI: p, KubeletDir: filepath.Join(dir, "kubelet"), ContainerdSocket: "/run/containerd/containerd.sock", Gate: NewGate(),
+		Credentials: Credentials{
+			Kubelet: p.Kubeconfig(pki.Kubelet), Proxy: p.Kubeconfig(pki.Proxy), ClientCA: p.ClusterCA(),
+			ServingCert: p.Cert(pki.KubeletServing), ServingKey: p.Key(pki.KubeletServing), Dir: filepath.Join(dir, "certificates"),
+		},
+		KubeletDir: filepath.Join(dir, "kubelet"), ContainerdSocket: "/run/containerd/containerd.sock", Gate: NewGate(),
 	}
 }
 
@@ -49,8 +53,28 @@ func TestKubeletConfigurationIsValid(t *testing.T) {
 	if server.Authentication.Anonymous.Enabled || server.Authorization.Mode != "Webhook" || server.ReadOnlyPort != 0 {
 		t.Error("the kubelet answers without authentication")
 	}
+	if server.RotateCertificates || server.ServerTLSBootstrap {
+		t.Error("the kubelet of a server asks for certificates, which it has")
+	}
 	if len(server.RegisterWithTaints) != 1 || server.RegisterWithTaints[0].Key != "edge" {
 		t.Errorf("taints %v", server.RegisterWithTaints)
+	}
+}
+
+// The kubelet of an agent asks for its certificates, and for new ones before they end.
+func TestKubeletThatAsks(t *testing.T) {
+	c := testConfig(t)
+	c.Credentials.ServingCert, c.Credentials.ServingKey = "", ""
+	server, err := c.kubeletServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.FailCgroupV1 = false
+	if err := options.ValidateKubeletServer(server); err != nil {
+		t.Error(err)
+	}
+	if !server.RotateCertificates || !server.ServerTLSBootstrap || server.CertDirectory != c.Credentials.Dir {
+		t.Errorf("rotation %v, serving %v, in %s", server.RotateCertificates, server.ServerTLSBootstrap, server.CertDirectory)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"k8s.io/kubernetes/cmd/kube-proxy/app"
 
 	"github.com/coracle-os/coracle/kube/flags"
-	"github.com/coracle-os/coracle/kube/pki"
 )
 
 // WaitForNode waits until this machine's Node object exists and satisfies a condition.
@@ -53,7 +52,7 @@ func (c Config) proxyOptions() (*app.Options, error) {
 
 func (c Config) proxyFlags() []string {
 	return []string{
-		"--kubeconfig=" + c.PKI.Kubeconfig(pki.Proxy),
+		"--kubeconfig=" + c.Credentials.Proxy,
 		"--hostname-override=" + c.Settings.NodeName,
 		"--proxy-mode=nftables",
 		"--cluster-cidr=" + c.Settings.PodCIDR,

@@ -18,27 +18,28 @@ import (
 	"github.com/coracle-os/coracle/kube/control"
 )
 
-// labelRole is the label from which kubectl shows a node's role and by which charts place their pods
-// (kubernetes.io/docs/reference/labels-annotations-taints). Its value is empty.
-const labelRole = "node-role.kubernetes.io/control-plane"
-
 // retryLabel is how long after a failure the labels are tried again.
 const retryLabel = 2 * time.Second
 
 // LabelNode gives this node its role, and the labels and taints of the settings. The kubelet does that only when it registers a
 // node, and may not label it with a role at all: NodeRestriction forbids it. It notes where the machine API is, and takes back
 // the cordon of a drain: the restart that it was for is over.
+//
+// On an agent it has the kubelet's rights only: there is no role, and taints stay as they are.
 func (c Config) LabelNode(ctx context.Context, config *rest.Config, wait WaitForNode) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("client of the apiserver: %w", err)
 	}
-	wantedTaints, _, err := taints.ParseTaints(c.Settings.NodeTaints)
-	if err != nil {
-		return fmt.Errorf("node taints: %w", err)
+	wantedLabels := maps.Clone(c.Settings.NodeLabels)
+	var wantedTaints []corev1.Taint
+	if c.Settings.Role != control.Agent {
+		wantedLabels = map[string]string{control.LabelControlPlane: ""}
+		maps.Copy(wantedLabels, c.Settings.NodeLabels)
+		if wantedTaints, _, err = taints.ParseTaints(c.Settings.NodeTaints); err != nil {
+			return fmt.Errorf("node taints: %w", err)
+		}
 	}
-	wantedLabels := map[string]string{labelRole: ""}
-	maps.Copy(wantedLabels, c.Settings.NodeLabels)
 	notes := machineAPI(c.Settings.MachineAPI)
 	if err := wait(ctx, func(*corev1.Node) bool { return true }); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package pki
 
 import (
-	"cmp"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -35,7 +34,7 @@ func (p *PKI) writeKubeconfigs() error {
 
 // ensureAdminKubeconfig keeps the operator's kubeconfig valid: an operator who fetches it gets at least four months.
 func (p *PKI) ensureAdminKubeconfig() error {
-	server := "https://" + cmp.Or(p.config.Endpoint, net.JoinHostPort(p.config.NodeIPs[0].String(), strconv.Itoa(p.config.APIPort)))
+	server := "https://" + p.Endpoint()
 	l := leaf{
 		name: "admin", authority: p.cluster, commonName: "coracle:admin", organizations: []string{groupMasters},
 		usage: x509.ExtKeyUsageClientAuth, lifetime: AdminLifetime,

@@ -25,6 +25,7 @@ type leaf struct {
 	ips           []net.IP
 	usage         x509.ExtKeyUsage
 	lifetime      time.Duration
+	chain         bool // the authority's certificate is presented too
 }
 
 // ensure keeps the files of a leaf good: both readable, of one pair, with the wanted content, and with more than a third of
@@ -67,7 +68,11 @@ func (l leaf) sign(public crypto.PublicKey, now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign certificate %s: %w", l.name, err)
 	}
-	return encodeCert(der), nil
+	data := encodeCert(der)
+	if l.chain {
+		data = append(data, l.authority.certPEM...)
+	}
+	return data, nil
 }
 
 func (l leaf) matches(cert *x509.Certificate, public crypto.PublicKey, now time.Time) bool {

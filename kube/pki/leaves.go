@@ -33,7 +33,7 @@ func (p *PKI) leaves() []leaf {
 	node := userNode + c.NodeName
 	names, ips := p.apiServerSANs()
 	list := []leaf{
-		{name: APIServer, authority: p.cluster, commonName: APIServer, dnsNames: names, ips: ips, usage: server},
+		{name: APIServer, authority: p.cluster, commonName: APIServer, dnsNames: names, ips: ips, usage: server, chain: true}, // agents know the authority by its hash
 		{name: KubeletServing, authority: p.cluster, commonName: node, organizations: []string{groupNodes}, dnsNames: []string{c.NodeName}, ips: c.NodeIPs, usage: server},
 		{name: APIServerProxyClient, authority: p.frontProxy, commonName: APIServerProxyClient, usage: client},
 		{name: APIServerKubeletClient, authority: p.cluster, commonName: APIServerKubeletClient, organizations: []string{groupMasters}, usage: client},

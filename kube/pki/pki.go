@@ -10,12 +10,15 @@
 package pki
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"k8s.io/client-go/transport"
@@ -118,6 +121,17 @@ func (p *PKI) renew() error {
 
 func (p *PKI) state(name string) string { return filepath.Join(p.config.StateDir, name) }
 func (p *PKI) run(name string) string   { return filepath.Join(p.config.RunDir, name) }
+
+// ClusterAuthority is the certificate of the authority that everything in the cluster trusts.
+func (p *PKI) ClusterAuthority() *x509.Certificate { return p.cluster.cert }
+
+// Endpoint is where others reach the API: host:port.
+func (p *PKI) Endpoint() string {
+	return cmp.Or(p.config.Endpoint, net.JoinHostPort(p.config.NodeIPs[0].String(), strconv.Itoa(p.config.APIPort)))
+}
+
+// APIServerNames are the names and addresses under which clients reach the apiserver.
+func (p *PKI) APIServerNames() (names []string, ips []net.IP) { return p.apiServerSANs() }
 
 // Files of the authorities and keys.
 func (p *PKI) ClusterCA() string         { return p.state("cluster-ca.crt") }

@@ -9,13 +9,13 @@ import (
 
 // fleet upgrades the machines of the cluster. Turned off, it is no component at all, and costs nothing.
 func (s *Server) fleet(after string) []component.Component {
-	if !s.settings.Fleet.Enabled {
+	if !s.Settings.Fleet.Enabled {
 		return nil
 	}
 	return []component.Component{{
 		Name: "fleet", After: []string{after}, Optional: true,
 		Run: func(ctx context.Context) error {
-			return fleet.Run(ctx, s.client, func(problems []string) { s.recorder.SetProblems("fleet", problems) })
+			return fleet.Run(ctx, s.Client, func(problems []string) { s.Recorder.SetProblems("fleet", problems) })
 		},
 	}}
 }

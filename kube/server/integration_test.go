@@ -35,11 +35,16 @@ import (
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/exit"
 	"github.com/coracle-os/coracle/kube/node"
+	"github.com/coracle-os/coracle/kube/process"
+	"github.com/coracle-os/coracle/kube/worker"
 )
 
 // Upstream's components run once in a process, so the control plane of these tests is a child: this program again, with
 // the folder of its state in the environment. It needs no privileges.
 const childVariable = "CORACLE_TEST_CONTROL_PLANE"
+
+// addonsVariable, set, has it apply the add-ons.
+const addonsVariable = "CORACLE_TEST_ADDONS"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childVariable); dir != "" {
@@ -49,35 +54,35 @@ func TestMain(m *testing.M) {
 }
 
 func testPaths(dir string) Paths {
-	return Paths{State: filepath.Join(dir, "state"), Run: filepath.Join(dir, "run"), Kubelet: filepath.Join(dir, "kubelet")}
+	return Paths{worker.Paths{State: filepath.Join(dir, "state"), Run: filepath.Join(dir, "run"), Kubelet: filepath.Join(dir, "kubelet")}}
 }
 
 func runChild(dir string) {
-	asked := requests()
+	asked := process.Requests()
 	exit.Hook()
-	settings, err := LoadSettings(filepath.Join(dir, "settings.json"))
+	settings, err := process.LoadSettings(filepath.Join(dir, "settings.json"))
 	if err != nil {
 		exit.With(exit.InvalidSettings, err.Error())
 	}
-	if err := setProxy(settings); err != nil {
+	if err := process.SetProxy(settings); err != nil {
 		exit.With(exit.InvalidSettings, err.Error())
 	}
 	if settings.MemoryBytes > 0 {
-		gc := collectorFor(settings.MemoryBytes)
-		gc.apply()
-		time.AfterFunc(15*time.Second, gc.settle)
+		gc := process.CollectorFor(settings.MemoryBytes)
+		gc.Apply()
+		time.AfterFunc(15*time.Second, gc.Settle)
 	}
 	s, err := New(settings, testPaths(dir))
 	if err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
-	components := append(s.ControlPlane(), s.manifests("kube-apiserver"))
-	if settings.Fleet.Enabled {
-		var applied latch
-		components = append(components, component.Component{Name: "addons", After: []string{"kube-apiserver"}, Run: s.runAddons(applied.set), Ready: applied.ready})
+	components := append(s.ControlPlane(), s.manifests("kube-apiserver"), s.joining("kube-apiserver"))
+	if os.Getenv(addonsVariable) != "" || settings.Fleet.Enabled {
+		var applied worker.Latch
+		components = append(components, component.Component{Name: "addons", After: []string{"kube-apiserver"}, Run: s.runAddons(applied.Set), Ready: applied.Ready})
 		components = append(components, s.fleet("addons")...)
 	}
-	if err := s.Run(context.Background(), components, asked); err != nil {
+	if err := s.run(context.Background(), components, asked); err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
 	os.Exit(exit.Asked)
@@ -231,11 +236,20 @@ func address(t *testing.T) string {
 	return ""
 }
 
+func goodSettings() control.Settings {
+	return control.Settings{
+		Role: "server", NodeName: "edge-1", NodeIPs: []string{"192.0.2.7"}, APIPort: 6443,
+		PodCIDR: "10.42.0.0/16", ServiceCIDR: "10.43.0.0/16", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
+		Datastore: control.Datastore{Kind: "sqlite", Ephemeral: []string{"leases", "events"}},
+		Flannel:   control.Flannel{Backend: "vxlan"}, CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, ShutdownSeconds: 40,
+	}
+}
+
 func writeSettings(t *testing.T, dir string) control.Settings {
 	t.Helper()
 	settings := goodSettings()
 	settings.NodeIPs, settings.APIPort = []string{address(t)}, freePort(t)
-	settings.MemoryBytes = 512 * mebibyte
+	settings.MemoryBytes = 512 * process.Mebibyte
 	// Nothing in the cluster goes through a proxy: this one does not answer.
 	settings.Proxy = control.Proxy{HTTP: "http://127.0.0.1:1", HTTPS: "http://127.0.0.1:1"}
 	settings.ExtraArgs = control.ExtraArgs{

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/component-base/version"
@@ -24,22 +24,20 @@ import (
 	"github.com/coracle-os/coracle/kube/datastore"
 	"github.com/coracle-os/coracle/kube/node"
 	"github.com/coracle-os/coracle/kube/pki"
+	"github.com/coracle-os/coracle/kube/process"
 	"github.com/coracle-os/coracle/kube/status"
+	"github.com/coracle-os/coracle/kube/worker"
 )
 
-// Server is one server with everything that its components share.
+// Server is one server with everything that its components share. The client of our own parts waits until the apiserver serves.
 type Server struct {
-	settings control.Settings
-	paths    Paths
+	*worker.Worker
+	paths Paths
 
 	pki          *pki.PKI
 	datastore    *datastore.Server
 	controlPlane controlplane.Config
-	node         node.Config
-	client       *rest.Config // of our own parts; waits until the apiserver serves
 	prober       *status.Prober
-	cluster      *status.Cluster
-	recorder     *status.Recorder
 }
 
 // New prepares a server: folders, keys and certificates. Nothing runs yet.
@@ -49,7 +47,7 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 			return nil, fmt.Errorf("create a folder of kube: %w", err)
 		}
 	}
-	s := &Server{settings: settings, paths: paths, recorder: status.NewRecorder()}
+	s := &Server{paths: paths, Worker: &worker.Worker{Settings: settings, Paths: paths.Paths, Recorder: status.NewRecorder()}}
 	fresh, err := isFresh(paths)
 	if err != nil {
 		return nil, err
@@ -71,8 +69,12 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 		RolesFile: paths.roles(), WaitForDatastore: s.datastore.Wait, Seeded: s.datastore.Seeded,
 	}
 	gate := node.NewGate()
-	s.node = node.Config{
-		Settings: settings, PKI: s.pki, KubeletDir: paths.Kubelet, ContainerdSocket: paths.Containerd.Socket, Gate: gate,
+	s.Node = node.Config{
+		Settings: settings, KubeletDir: paths.Kubelet, ContainerdSocket: paths.Containerd.Socket, Gate: gate,
+		Credentials: node.Credentials{
+			Kubelet: s.pki.Kubeconfig(pki.Kubelet), Proxy: s.pki.Kubeconfig(pki.Proxy), ClientCA: s.pki.ClusterCA(),
+			ServingCert: s.pki.Cert(pki.KubeletServing), ServingKey: s.pki.Key(pki.KubeletServing), Dir: filepath.Join(paths.Kubelet, "pki"),
+		},
 	}
 
 	direct, err := clientcmd.BuildConfigFromFlags("", s.pki.Kubeconfig(pki.System))
@@ -85,9 +87,10 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 	if s.prober, err = status.NewProber(direct); err != nil {
 		return nil, err
 	}
-	s.client = rest.CopyConfig(direct)
-	s.client.Dial = gate.Dial
-	s.cluster, err = status.NewCluster(s.client, settings.NodeName)
+	s.Client = rest.CopyConfig(direct)
+	s.Client.Dial = gate.Dial
+	cluster, err := status.NewCluster(s.Client, settings.NodeName)
+	s.SetCluster(cluster)
 	return s, err
 }
 
@@ -132,49 +135,30 @@ func openPKI(settings control.Settings, paths Paths, fresh bool) (*pki.PKI, erro
 	})
 }
 
-// Request is what the process was asked to do by a signal.
-type Request int
+// Run runs a server until a component fails or a request comes.
+func (s *Server) Run(ctx context.Context, requests <-chan process.Request) error {
+	return s.run(ctx, s.Components(), requests)
+}
 
-// Requests.
-const (
-	Stop     Request = iota // stop the components, pods keep running
-	PowerOff                // stop the pods first: the machine goes down
-)
-
-// Run runs the components until one fails or a request comes, then stops what is left in order.
-func (s *Server) Run(ctx context.Context, components []component.Component, requests <-chan Request) error {
+func (s *Server) run(ctx context.Context, components []component.Component, requests <-chan process.Request) error {
 	if err := s.startControl(ctx, components); err != nil {
 		return err
 	}
-	group, err := component.Start(ctx, components, s.recorder)
-	if err != nil {
-		return err
-	}
-	select {
-	case err := <-group.Failed():
-		return err // the process ends now; waiting for the others would only delay the next start
-	case request := <-requests:
-		s.recorder.SetStopping()
-		started := time.Now()
-		if request == PowerOff {
-			group.Stop(kubeletName)
-			limit := time.Duration(s.settings.ShutdownSeconds) * time.Second
-			if err := node.StopPods(ctx, s.paths.Containerd.Socket, s.cluster.Pods(), limit); err != nil {
-				slog.Warn("not every pod stopped in time", "error", err)
-			}
-		}
-		group.Stop()
-		slog.Info("stopped", "took", time.Since(started).Round(time.Millisecond))
-		return nil
-	}
+	return s.Worker.Run(ctx, components, requests)
+}
+
+// WaitForNode waits until this machine's Node object exists and satisfies condition.
+func (s *Server) WaitForNode(ctx context.Context, condition func(*corev1.Node) bool) error {
+	return s.Cluster().WaitForNode(ctx, condition)
 }
 
 func (s *Server) startControl(ctx context.Context, components []component.Component) error {
 	server := &status.Server{
-		Socket: s.paths.controlSocket(), Version: version.Get().GitVersion, Kubeconfig: s.pki.AdminKubeconfig(), Recorder: s.recorder,
+		Socket: s.paths.controlSocket(), Version: version.Get().GitVersion, Kubeconfig: s.pki.AdminKubeconfig(), Recorder: s.Recorder,
+		Tokens: joinTokens{s},
 	}
-	if slices.ContainsFunc(components, func(c component.Component) bool { return c.Name == kubeletName }) {
-		server.Cluster, server.Drainer = s.cluster, s
+	if slices.ContainsFunc(components, func(c component.Component) bool { return c.Name == worker.Kubelet }) {
+		server.SetNode(s.Cluster(), s)
 	}
 	return server.Start(ctx)
 }

@@ -19,6 +19,7 @@ import (
 const (
 	pollUntilReady = 200 * time.Millisecond
 	pollReady      = 5 * time.Second
+	pollPatient    = 3 * time.Second
 	pollNode       = 200 * time.Millisecond
 )
 
@@ -29,6 +30,8 @@ const patience = 3
 // Cluster watches this node and its pods, and asks the apiserver whether it is ready.
 type Cluster struct {
 	*Prober
+	// Patient is for an API that is on another machine, and may be away for days: it is asked less often.
+	Patient  bool
 	nodeName string
 	nodes    cache.SharedIndexInformer
 	pods     cache.SharedIndexInformer
@@ -67,8 +70,11 @@ func (c *Cluster) Run(ctx context.Context, report func(ready bool)) error {
 		ready := state.next(c.Ask(ctx, "/readyz") == nil)
 		report(ready)
 		wait := pollUntilReady
-		if ready {
+		switch {
+		case ready:
 			wait = pollReady
+		case c.Patient:
+			wait = pollPatient
 		}
 		select {
 		case <-ctx.Done():

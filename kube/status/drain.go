@@ -27,11 +27,12 @@ func (s *Server) serveDrain(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if s.Drainer == nil {
+	_, drainer := s.node()
+	if drainer == nil {
 		http.Error(w, "there is no node here", http.StatusNotImplemented)
 		return
 	}
-	drained, err := s.Drainer.Drain(r.Context(), deadline)
+	drained, err := drainer.Drain(r.Context(), deadline)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
@@ -41,11 +42,12 @@ func (s *Server) serveDrain(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serveUncordon(w http.ResponseWriter, r *http.Request) {
-	if s.Drainer == nil {
+	_, drainer := s.node()
+	if drainer == nil {
 		http.Error(w, "there is no node here", http.StatusNotImplemented)
 		return
 	}
-	if err := s.Drainer.Uncordon(r.Context()); err != nil {
+	if err := drainer.Uncordon(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}

@@ -54,7 +54,7 @@ func TestServeDrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &Server{Recorder: NewRecorder()}
 			if tc.drainer != nil {
-				s.Drainer = tc.drainer
+				s.SetNode(nil, tc.drainer)
 			}
 			method, path, _ := strings.Cut(tc.request, " ")
 			w := httptest.NewRecorder()

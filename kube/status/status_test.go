@@ -72,9 +72,45 @@ func addNode(t *testing.T, c *Cluster, ready corev1.ConditionStatus, message str
 	}
 }
 
+// TestAgent: what an agent says before it has joined, and when its servers are away. It has no kubeconfig to give, and no tokens.
+func TestAgent(t *testing.T) {
+	recorder, cluster := NewRecorder(), testCluster(t)
+	server := &Server{Recorder: recorder}
+	get := start(t, server)
+	for _, step := range []struct {
+		name string
+		do   func()
+		code int
+		body string
+	}{
+		{"not joined", func() {}, http.StatusServiceUnavailable, "apiserver"},
+		{"joined", func() {
+			addNode(t, cluster, corev1.ConditionTrue, "")
+			server.SetNode(cluster, nil)
+			recorder.SetAPIReady(true)
+		}, http.StatusOK, "ok"},
+		{"the servers are away", func() { recorder.SetAPIReady(false) }, http.StatusServiceUnavailable, "apiserver"},
+	} {
+		step.do()
+		if code, body := get("/healthz"); code != step.code || !strings.Contains(body, step.body) {
+			t.Errorf("%s: got %d %q, want %d and %q", step.name, code, body, step.code, step.body)
+		}
+	}
+	if s := server.Status(); s.NodeReady || !strings.Contains(s.NodeMessage, "does not answer") {
+		t.Errorf("status %+v", s)
+	}
+	for _, path := range []string{"/kubeconfig", "/tokens"} {
+		if code, body := get(path); code != http.StatusNotImplemented || !strings.Contains(body, "agent") {
+			t.Errorf("%s: %d %q", path, code, body)
+		}
+	}
+}
+
 func TestStatusAndHealth(t *testing.T) {
 	recorder, cluster := NewRecorder(), testCluster(t)
-	get := start(t, &Server{Version: "v1.37.2", Recorder: recorder, Cluster: cluster})
+	server := &Server{Version: "v1.37.2", Recorder: recorder, Kubeconfig: "/nowhere"}
+	server.SetNode(cluster, nil)
+	get := start(t, server)
 
 	recorder.Set("datastore", control.Ready, nil)
 	recorder.Set("kubelet", control.Starting, nil)

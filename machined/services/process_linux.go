@@ -44,7 +44,7 @@ type Process struct {
 func (p Program) Start() (*Process, error) { return p.start(nil) }
 
 // StartAhead runs the program with a standard input that ends when goAhead is called, and when machined ends. Until then
-// "kube server --wait" initializes itself and waits.
+// "kube run --wait" initializes itself and waits.
 func (p Program) StartAhead() (proc *Process, goAhead func(), err error) {
 	input, end, err := os.Pipe()
 	if err != nil {

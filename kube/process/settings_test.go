@@ -1,4 +1,4 @@
-package server
+package process
 
 import (
 	"encoding/json"
@@ -29,13 +29,22 @@ func TestParseSettings(t *testing.T) {
 			f["nodeLabels"] = map[string]string{"x/y": "z"}
 		}, ""},
 		"unknown field": {func(f map[string]any) { f["nodeNmae"] = "x" }, "nodeNmae"},
-		"unknown role":  {func(f map[string]any) { f["role"] = "boss" }, `role: "boss" is not one of server`},
+		"unknown role":  {func(f map[string]any) { f["role"] = "boss" }, `role: "boss" is not one of server, agent`},
 		"bad name":      {func(f map[string]any) { f["nodeName"] = "Edge 1" }, "nodeName"},
 		"endpoint":      {func(f map[string]any) { f["endpoint"] = "kube.example.com" }, "endpoint"},
-		"no address":    {func(f map[string]any) { f["nodeIPs"] = []string{} }, "nodeIPs"},
-		"bad address":   {func(f map[string]any) { f["nodeIPs"] = []string{"192.0.2"} }, "nodeIPs"},
-		"port":          {func(f map[string]any) { f["apiPort"] = 0 }, "apiPort"},
-		"overlap":       {func(f map[string]any) { f["podCIDR"] = "10.0.0.0/8" }, "overlaps"},
+		"agent": {func(f map[string]any) {
+			for _, field := range []string{"podCIDR", "serviceCIDR", "clusterDNS", "clusterDomain", "apiPort"} {
+				delete(f, field)
+			}
+			f["role"], f["endpoint"] = "agent", "kube.example.com:6443"
+			f["token"] = "coracle1." + strings.Repeat("ab", 32) + ".abc123.0123456789abcdef"
+		}, ""},
+		"agent without a token": {func(f map[string]any) { f["role"], f["endpoint"] = "agent", "kube.example.com:6443" }, "token: a join token begins with"},
+		"agent without servers": {func(f map[string]any) { f["role"] = "agent" }, "endpoint: an agent needs"},
+		"no address":            {func(f map[string]any) { f["nodeIPs"] = []string{} }, "nodeIPs"},
+		"bad address":           {func(f map[string]any) { f["nodeIPs"] = []string{"192.0.2"} }, "nodeIPs"},
+		"port":                  {func(f map[string]any) { f["apiPort"] = 0 }, "apiPort"},
+		"overlap":               {func(f map[string]any) { f["podCIDR"] = "10.0.0.0/8" }, "overlaps"},
 		"dual stack": {func(f map[string]any) {
 			f["podCIDR"], f["serviceCIDR"] = "10.42.0.0/16,fd42::/56", "10.43.0.0/16,fd43::/112"
 		}, ""},
@@ -89,11 +98,11 @@ func FuzzParseSettings(f *testing.F) {
 }
 
 func TestCollector(t *testing.T) {
-	previous := collector{}
+	previous := Collector{}
 	for _, mib := range []int64{256, 512, 1024, 2048, 8192} {
-		c := collectorFor(mib * mebibyte)
-		if c.limit < 100*mebibyte || c.limit > mib*mebibyte/2 {
-			t.Errorf("%d MiB: limit %d MiB", mib, c.limit/mebibyte)
+		c := CollectorFor(mib * Mebibyte)
+		if c.limit < 100*Mebibyte || c.limit > mib*Mebibyte/2 {
+			t.Errorf("%d MiB: limit %d MiB", mib, c.limit/Mebibyte)
 		}
 		if c.percent < previous.percent || c.starting < c.percent {
 			t.Errorf("%d MiB: %+v after %+v", mib, c, previous)

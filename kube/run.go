@@ -1,4 +1,4 @@
-package server
+package main
 
 import (
 	"context"
@@ -6,15 +6,19 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"runtime"
-	"syscall"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/coracle-os/coracle/kube/agent"
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/controlplane"
 	"github.com/coracle-os/coracle/kube/exit"
+	"github.com/coracle-os/coracle/kube/process"
+	"github.com/coracle-os/coracle/kube/server"
 	"github.com/coracle-os/coracle/kube/status"
+	"github.com/coracle-os/coracle/kube/worker"
 )
 
 // settleDelay is how long after the first moment of a ready node the start is over for the memory collector: by then the
@@ -22,88 +26,76 @@ import (
 const settleDelay = 20 * time.Second
 
 // warmMemory is the size of a machine, in bytes, on which a few MiB of garbage are worth a second of the start.
-const warmMemory = 900 * mebibyte
+const warmMemory = 900 * process.Mebibyte
 
 // startLimit is when a start is over in any case.
 const startLimit = 5 * time.Minute
 
-// Main is the command "kube server". It does not return.
-func Main(args []string) {
-	flags := flag.NewFlagSet("kube server", flag.ExitOnError)
+// machine is a server or an agent.
+type machine interface {
+	Run(ctx context.Context, requests <-chan process.Request) error
+	WaitForNode(ctx context.Context, condition func(*corev1.Node) bool) error
+}
+
+// run is the command "kube run". It does not return. What the machine is to be is in its settings, and not in the command: machined
+// starts it before it has read its config.
+func run(args []string) {
+	flags := flag.NewFlagSet("kube run", flag.ExitOnError)
 	path := flags.String("settings", control.SettingsPath, "file that machined has written")
 	wait := flags.Bool("wait", false, "read standard input to its end before anything else: the settings are written by then")
 	_ = flags.Parse(args) // it exits on errors
 
-	asked := requests()
+	asked := process.Requests()
 	exit.Hook()
 	if *wait {
 		_, _ = io.Copy(io.Discard, os.Stdin) // an error is an end too
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
-	settings, err := LoadSettings(*path)
+	settings, err := process.LoadSettings(*path)
 	if err != nil {
-		exit.With(exit.InvalidSettings, err.Error())
-	}
-	if err := setProxy(settings); err != nil {
 		exit.With(exit.InvalidSettings, err.Error())
 	}
 	memory := settings.MemoryBytes
 	if memory == 0 {
-		if memory, err = machineMemory(); err != nil {
+		if memory, err = process.MachineMemory(); err != nil {
 			exit.With(exit.Failed, err.Error())
 		}
 	}
-	gc := collectorFor(memory)
-	gc.apply()
-	if runtime.NumCPU() > 1 && memory >= warmMemory {
-		go controlplane.Warm()
-	}
-
-	paths := MachinePaths()
-	paths.Containerd.Registries = settings.Registries
-	s, err := New(settings, paths)
+	gc := process.CollectorFor(memory)
+	gc.Apply()
+	m, err := newMachine(settings, memory)
 	if err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
 	ctx := context.Background()
-	go s.settleWhenReady(ctx, gc)
-	if err := s.Run(ctx, s.Components(), asked); err != nil {
+	go settleWhenReady(ctx, m, gc)
+	if err := m.Run(ctx, asked); err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
 	os.Exit(exit.Asked)
 }
 
-// requests delivers what signals ask for; docs/architecture.md has the contract.
-func requests() <-chan Request {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGPWR)
-	requests := make(chan Request, 1)
-	go func() {
-		stopping := false
-		for s := range signals {
-			slog.Info("asked to stop", "signal", s)
-			request := Stop
-			if s == syscall.SIGPWR {
-				request = PowerOff
-			}
-			switch {
-			case !stopping:
-				requests <- request
-				stopping = true
-			case request == Stop:
-				exit.With(exit.Asked, "asked again to stop, ended at once")
-			}
-		}
-	}()
-	return requests
+func newMachine(settings control.Settings, memory int64) (machine, error) {
+	paths := worker.MachinePaths()
+	paths.Containerd.Registries = settings.Registries
+	if settings.Role == control.Agent {
+		return agent.New(settings, paths)
+	}
+	if err := process.SetProxy(settings); err != nil {
+		return nil, err
+	}
+	if runtime.NumCPU() > 1 && memory >= warmMemory {
+		go controlplane.Warm()
+	}
+	return server.New(settings, server.Paths{Paths: paths})
 }
 
 // settleWhenReady settles the collector. A node that does not become Ready, because its CNI is still to be installed, has
 // started all the same.
-func (s *Server) settleWhenReady(ctx context.Context, gc collector) {
+func settleWhenReady(ctx context.Context, m machine, gc process.Collector) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	_ = s.cluster.WaitForNode(ctx, status.IsReady)
+	_ = m.WaitForNode(ctx, status.IsReady)
 	time.Sleep(settleDelay)
-	gc.settle()
+	gc.Settle()
 }

@@ -1,4 +1,4 @@
-package server
+package worker
 
 import (
 	"context"
@@ -16,26 +16,26 @@ import (
 const byMachine = "machine"
 
 // Drain lets the pods of this node leave; see package drain.
-func (s *Server) Drain(ctx context.Context, deadline time.Duration) (control.Drained, error) {
-	client, err := s.busyClient()
+func (w *Worker) Drain(ctx context.Context, deadline time.Duration) (control.Drained, error) {
+	client, err := w.busyClient()
 	if err != nil {
 		return control.Drained{}, err
 	}
-	return drain.Drain(ctx, client, drain.Options{Node: s.settings.NodeName, By: byMachine, Deadline: deadline})
+	return drain.Drain(ctx, client, drain.Options{Node: w.Settings.NodeName, By: byMachine, Deadline: deadline})
 }
 
 // Uncordon makes this node take pods again after a drain.
-func (s *Server) Uncordon(ctx context.Context) error {
-	client, err := s.busyClient()
+func (w *Worker) Uncordon(ctx context.Context) error {
+	client, err := w.busyClient()
 	if err != nil {
 		return err
 	}
-	return drain.Uncordon(ctx, client, s.settings.NodeName)
+	return drain.Uncordon(ctx, client, w.Settings.NodeName)
 }
 
 // busyClient is a client for many requests at once: each pod is looked at every second until it is gone.
-func (s *Server) busyClient() (kubernetes.Interface, error) {
-	config := rest.CopyConfig(s.client)
+func (w *Worker) busyClient() (kubernetes.Interface, error) {
+	config := rest.CopyConfig(w.Client)
 	config.QPS, config.Burst = 50, 100 // as kubectl's
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {

@@ -1,4 +1,4 @@
-package server
+package process
 
 import (
 	"bufio"
@@ -10,52 +10,53 @@ import (
 	"strings"
 )
 
-const mebibyte = 1 << 20
+// Mebibyte in bytes.
+const Mebibyte = 1 << 20
 
-// collector is how the Go runtime trades memory for work.
-type collector struct {
+// Collector is how the Go runtime trades memory for work.
+type Collector struct {
 	percent  int   // GOGC once the node is up: how much garbage may pile up on the live heap, in percent of it
 	starting int   // GOGC until then
 	limit    int64 // GOMEMLIMIT in bytes: near it the collector works harder
 }
 
-// collectorFor chooses the settings for a machine. Measured on the control plane alone: 72 MiB live heap, 25 MiB stacks,
+// CollectorFor chooses the settings for a machine. Measured on the control plane alone: 72 MiB live heap, 25 MiB stacks,
 // 0.3 MB/s allocated when idle. At that rate a collection is due every 40 s even at GOGC=15, so on small machines the
 // collector may be greedy: GOGC=100, Go's default, costs 60 MiB more and saves nothing that is felt.
 //
 // At start nearly everything that is allocated stays, so that collecting often only delays it; collecting too seldom leaves
 // gaps between the live objects that never close (150 instead of 60: 10 MiB more memory for 15 % less processor time).
-func collectorFor(memory int64) collector {
-	c := collector{percent: 100, starting: 200}
+func CollectorFor(memory int64) Collector {
+	c := Collector{percent: 100, starting: 200}
 	switch {
-	case memory <= 320*mebibyte:
+	case memory <= 320*Mebibyte:
 		c.percent, c.starting = 15, 40
-	case memory <= 768*mebibyte:
+	case memory <= 768*Mebibyte:
 		c.percent, c.starting = 15, 80
-	case memory <= 2048*mebibyte:
+	case memory <= 2048*Mebibyte:
 		c.percent, c.starting = 50, 150
 	}
 	// 38 % of the machine leaves room for the kernel, shims, pods and the page cache that holds the binary's text. Below
 	// 110 MiB the live heap and stacks alone would reach the limit, and the collector would run without end.
-	c.limit = max(memory*38/100, 110*mebibyte)
+	c.limit = max(memory*38/100, 110*Mebibyte)
 	return c
 }
 
-// apply sets the collector for the start.
-func (c collector) apply() {
+// Apply sets the collector for the start.
+func (c Collector) Apply() {
 	debug.SetGCPercent(c.starting)
 	debug.SetMemoryLimit(c.limit)
-	slog.Info("memory", "limit_mib", c.limit/mebibyte, "gogc", c.percent, "gogc_starting", c.starting)
+	slog.Info("memory", "limit_mib", c.limit/Mebibyte, "gogc", c.percent, "gogc_starting", c.starting)
 }
 
-// settle sets the collector for the long run and gives back what the start has left over.
-func (c collector) settle() {
+// Settle sets the collector for the long run and gives back what the start has left over.
+func (c Collector) Settle() {
 	debug.SetGCPercent(c.percent)
 	debug.FreeOSMemory()
 }
 
-// machineMemory is MemTotal in bytes.
-func machineMemory() (int64, error) {
+// MachineMemory is MemTotal in bytes.
+func MachineMemory() (int64, error) {
 	file, err := os.Open("/proc/meminfo")
 	if err != nil {
 		return 0, fmt.Errorf("size of the machine's memory: %w", err)

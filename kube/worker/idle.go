@@ -1,4 +1,4 @@
-package server
+package worker
 
 import (
 	"context"
@@ -12,8 +12,8 @@ const (
 	idleInARow = 2
 )
 
-// waitIdle waits until the processors have had time to spare in two looks in a row, each after every, for at most limit.
-func waitIdle(ctx context.Context, every, limit time.Duration) {
+// WaitIdle waits until the processors have had time to spare in two looks in a row, each after every, for at most limit.
+func WaitIdle(ctx context.Context, every, limit time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	before, err := processorTime()

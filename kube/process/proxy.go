@@ -1,7 +1,8 @@
-package server
+package process
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -9,9 +10,9 @@ import (
 	"github.com/coracle-os/coracle/kube/control"
 )
 
-// setProxy puts the proxy into the environment of this process, where containerd's pulls, webhooks and everything else that
+// SetProxy puts the proxy into the environment of this process, where containerd's pulls, webhooks and everything else that
 // leaves the cluster look for it. net/http reads the environment once, at the first request: it has to be called before.
-func setProxy(s control.Settings) error {
+func SetProxy(s control.Settings) error {
 	for name, value := range proxyEnvironment(s) {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)
@@ -26,8 +27,9 @@ func proxyEnvironment(s control.Settings) map[string]string {
 	if s.Proxy.HTTP == "" && s.Proxy.HTTPS == "" {
 		return nil
 	}
+	endpoint, _, _ := net.SplitHostPort(s.Endpoint) // of the servers
 	direct := slices.Concat(
-		[]string{"localhost", "127.0.0.0/8", "::1"}, s.NodeIPs, []string{s.NodeName},
+		[]string{"localhost", "127.0.0.0/8", "::1", endpoint}, s.NodeIPs, []string{s.NodeName},
 		strings.Split(s.PodCIDR, ","), strings.Split(s.ServiceCIDR, ","), []string{".svc", "." + s.ClusterDomain}, s.Proxy.NoProxy,
 	)
 	variables := map[string]string{"NO_PROXY": strings.Join(direct, ",")}
