@@ -148,18 +148,21 @@ func clean(t *testing.T) {
 // machineDir is the machine's folder. The logs of an attempt that did not pass stay.
 func (l *lab) machineDir() string {
 	dir := dirOf(l.T)
-	l.Cleanup(func() {
-		doomed := []string{dir}
-		if l.Failed() || l.Skipped() {
-			doomed, _ = filepath.Glob(filepath.Join(dir, "*.img"))
-		}
-		for _, path := range doomed {
-			if err := os.RemoveAll(path); err != nil {
-				l.T.Error(err)
-			}
-		}
-	})
+	l.Cleanup(func() { l.discard(dir) })
 	return dir
+}
+
+// discard removes a machine's folder, or only its disks.
+func (l *lab) discard(dir string) {
+	doomed := []string{dir}
+	if l.Failed() || l.Skipped() {
+		doomed, _ = filepath.Glob(filepath.Join(dir, "*.img"))
+	}
+	for _, path := range doomed {
+		if err := os.RemoveAll(path); err != nil {
+			l.T.Error(err)
+		}
+	}
 }
 
 func (l *lab) configure(config string) {

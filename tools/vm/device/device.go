@@ -62,6 +62,9 @@ func Open(dir string) (*Device, error) {
 // Disk is the path of the device's disk.
 func (d *Device) Disk() string { return filepath.Join(d.Dir, machine.DiskName) }
 
+// KeyPath is the file of the operator's private key.
+func (d *Device) KeyPath() string { return filepath.Join(d.Dir, keyName) }
+
 // Configure puts a machine config on the device's BOOT partition, to be read at the next boot.
 func (d *Device) Configure(config []byte) error {
 	return disk.WriteBootFile(d.Disk(), disk.ConfigName, config)

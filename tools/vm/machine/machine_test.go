@@ -49,7 +49,9 @@ func TestArguments(t *testing.T) {
 		{"further interfaces", func(s *Spec) { s.Network, s.Links = NAT, 2 }, host{},
 			[]string{"romfile=,netdev=net -netdev hubport,hubid=1,id=link0 -device virtio-net-pci,netdev=link0,romfile=,mac=52:54:00:c0:ac:00",
 				"netdev=link1,romfile=,mac=52:54:00:c0:ac:01"}, []string{"link2", "hubid=0"}},
-		{"no further interface", func(s *Spec) { s.Network = NAT }, host{}, nil, []string{"hubport"}},
+		{"a cable", func(s *Spec) { s.Network, s.Cable = NAT, &Cable{"52:54:00:c0:ac:f0", 1111, 2222} }, host{},
+			[]string{"-netdev socket,id=cable,udp=127.0.0.1:2222,localaddr=127.0.0.1:1111 -device virtio-net-pci,netdev=cable,romfile=,mac=52:54:00:c0:ac:f0"}, nil},
+		{"no further interface", func(s *Spec) { s.Network = NAT }, host{}, nil, []string{"hubport", "cable"}},
 		{"1970", func(s *Spec) { s.Clock = time.Unix(60, 0) }, host{}, []string{"-rtc base=1970-01-01T00:01:00"}, nil},
 		{"watchdog", func(s *Spec) { s.Watchdog = true }, host{}, []string{"-device i6300esb -action watchdog=reset", "-no-reboot"}, nil},
 		{"no watchdog", func(*Spec) {}, host{}, nil, []string{"i6300esb", "watchdog"}},
@@ -109,6 +111,13 @@ func TestCheck(t *testing.T) {
 				t.Errorf("got %v, want it to say %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestNewCable(t *testing.T) {
+	a, b, err := NewCable()
+	if err != nil || a.Local != b.Remote || a.Remote != b.Local || a.Local == a.Remote || a.MAC == b.MAC {
+		t.Errorf("%+v, %+v, %v", a, b, err)
 	}
 }
 

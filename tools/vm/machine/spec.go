@@ -80,6 +80,7 @@ type Spec struct {
 	Kernel   *Kernel   // instead of Firmware
 	Network  Network   //
 	Links    int       // further interfaces, all on one switch, which is up and has nothing else on it; see LinkMAC
+	Cable    *Cable    // to another machine; nil: none
 	Forward  []int     // TCP ports of the machine that are reached through a free port on 127.0.0.1; only with NAT
 	Clock    time.Time // of the hardware clock at power-on; zero: the host's time in UTC
 	Stick    bool      // the first disk is a stick at USB, which [Machine.PullStick] pulls out
@@ -107,7 +108,7 @@ func (s Spec) check() error {
 		return fmt.Errorf("machine: firmware %q, want one of %q", s.Firmware, b.firmwares)
 	case b.fixed != nil && (s.Memory != b.fixed.memory || s.CPUs != b.fixed.cpus):
 		return fmt.Errorf("machine: %d MiB and %d CPUs, but a %s has %d MiB and %d CPUs", s.Memory, s.CPUs, b.name, b.fixed.memory, b.fixed.cpus)
-	case b.fixed != nil && (len(s.Disks) != 1 || s.Links > 0 || s.Watchdog || s.Adapter || s.Stick || s.Kernel != nil):
+	case b.fixed != nil && (len(s.Disks) != 1 || s.Links > 0 || s.Cable != nil || s.Watchdog || s.Adapter || s.Stick || s.Kernel != nil):
 		return fmt.Errorf("machine: a %s has one disk, its card, and nothing else that can be chosen", b.name)
 	case !slices.Contains([]Network{NAT, Silent, None}, s.Network):
 		return fmt.Errorf("machine: network %q, want %s, %s or %s", s.Network, NAT, Silent, None)
@@ -180,7 +181,7 @@ func (s Spec) virtualArguments(h host) []string {
 	if s.Adapter {
 		args = append(args, "-chardev", "file,id=adapter,path="+AdapterName, "-device", "usb-serial,chardev=adapter")
 	}
-	return args
+	return append(args, s.Cable.arguments()...)
 }
 
 // fixedArguments are what a board is given besides what it has: its card, and a network card at USB. Its second serial line is the one
