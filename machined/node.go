@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/coracle-os/coracle/kube/control"
@@ -35,6 +36,9 @@ func (d *daemon) startKube(context.Context) error {
 		d.kube.Dismiss()
 		return nil
 	}
+	if c.Machine.Role == types.Agent {
+		joinedCluster(&c.Cluster, control.AgentDir)
+	}
 	n := &node{config: c, chooser: services.NodeIP{
 		Cluster: c.Cluster, Current: runningNodeIP(control.SettingsPath), CurrentIPv6: runningAddress(control.SettingsPath, 1),
 	}}
@@ -46,6 +50,20 @@ func (d *daemon) startKube(context.Context) error {
 	default:
 	}
 	return nil
+}
+
+// joinedCluster puts in the networks of the cluster that an agent has joined; before that they are not known. The node's address is in
+// none of them.
+func joinedCluster(c *types.Cluster, dir string) {
+	var told control.Cluster
+	text, err := os.ReadFile(filepath.Join(dir, control.ClusterKey))
+	if err != nil || json.Unmarshal(text, &told) != nil {
+		return
+	}
+	var pods, services types.Networks
+	if pods.UnmarshalText([]byte(told.PodCIDR)) == nil && services.UnmarshalText([]byte(told.ServiceCIDR)) == nil {
+		c.PodCIDR, c.ServiceCIDR = pods, services
+	}
 }
 
 // runningNodeIP is the address that a kube of an earlier machined runs with. It keeps it while the network is looked at.

@@ -64,8 +64,12 @@ func (d owned) Use(ctx context.Context, c apply.Config, changed []string) error 
 func (d owned) Reboot(by string) error { return d.power(control.Reboot, by) }
 
 func (d owned) Cluster() bool {
-	_, err := os.Stat(kube.StateDir + "/db")
-	return err == nil
+	for _, path := range []string{"/db", "/agent/node.json"} { // of a server, and of an agent that has joined
+		if _, err := os.Stat(kube.StateDir + path); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // files are the configs on DATA.
@@ -128,7 +132,7 @@ func (d *daemon) reset(_ context.Context, o api.ResetOptions) error {
 		case o.Wipe:
 			err = storage.MakeAnew(d.boot)
 		case err == nil:
-			err = files.Remove()
+			err = errors.Join(files.Remove(), os.RemoveAll(kube.AgentDir)) // an agent without a config is in no cluster
 		}
 	})
 	if err != nil {

@@ -29,9 +29,9 @@ func (d *daemon) backend() api.Backend {
 			api.MachinedLog: {Open: opened(logs.Own), Time: kernelTime},
 			api.KernelLog:   {Open: opened(logs.Kernel), Time: kernelTime},
 		},
-		PodLogs: podlog.Default, TimeServers: d.clock.Servers, Leases: network.Leases, Kubeconfig: d.kubeStatus.Kubeconfig,
+		PodLogs: podlog.Default, TimeServers: d.clock.Servers, Leases: network.Leases, Kubeconfig: d.kubeStatus.Kubeconfig, Tokens: d.kubeStatus,
 		Endpoint: func() string { c, _ := d.current(); return c.Cluster.Endpoint },
-		Restart: map[string]func() error{"kube": d.restartKube, "machined": d.restartSelf}, Power: d.power,
+		Restart:  map[string]func() error{"kube": d.restartKube, "machined": d.restartSelf}, Power: d.power,
 		Reset: d.reset, Config: d.configs, Upgrade: upgrades{d.updater, d},
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/coracle-os/coracle/images/slot/artifact"
@@ -190,10 +192,43 @@ func (d *daemon) healthProblems(ctx context.Context, nodeReady bool) []string {
 	}
 	m, _ := d.store.Get()
 	c, configured := d.current()
-	if configured && c.Machine.Role == types.Server && !d.installs() {
+	switch {
+	case !configured, d.installs():
+	case c.Machine.Role == types.Server:
 		problems = append(problems, kubeProblems(m, nodeReady)...)
+	case c.Machine.Role == types.Agent:
+		problems = append(problems, agentProblems(m, nodeReady)...)
 	}
 	return problems
+}
+
+// agentProblems are what is not well with Kubernetes on an agent. Its servers are not needed: they may be away, or be upgraded at the
+// same time. Where they answer, the node has to be Ready if it was before.
+func agentProblems(m state.Machine, nodeReady bool) []string {
+	s := m.Kube.Status
+	switch {
+	case m.ShuttingDown != "":
+		return []string{"the machine goes down"}
+	case m.Kube.Phase == state.Waiting:
+		return []string{"kube ended: " + m.Kube.LastExit}
+	case m.Kube.PID == 0:
+		return []string{"kube does not run"}
+	case s == nil:
+		return []string{"kube does not answer"}
+	}
+	needed := []string{"containerd"}
+	if nodeReady { // so the machine has joined, and its kubelet starts without the servers
+		needed = append(needed, "kubelet")
+	}
+	for _, c := range s.Components {
+		if c.State == kube.Failed || c.State != kube.Ready && slices.Contains(needed, c.Name) {
+			return []string{strings.TrimSuffix(fmt.Sprintf("kube is not healthy: %s is %s: %s", c.Name, c.State, c.Error), ": ")}
+		}
+	}
+	if nodeReady && s.APIReady && !s.NodeReady {
+		return []string{"the node is not Ready, as it was before: " + s.NodeMessage}
+	}
+	return nil
 }
 
 // kubeProblems are what is not well with Kubernetes.

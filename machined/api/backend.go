@@ -7,6 +7,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/coracle-os/coracle/images/release"
+	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/api/podlog"
 	"github.com/coracle-os/coracle/machined/apply"
 	"github.com/coracle-os/coracle/machined/events"
@@ -34,6 +35,7 @@ type Backend struct {
 	TimeServers func() []string                                 // that are asked, the best first
 	Leases      func() map[string]string                        // what DHCP gave, by interface
 	Kubeconfig  func(ctx context.Context) ([]byte, error)       //
+	Tokens      Tokens                                          // nil: the machine cannot
 	Endpoint    func() string                                   // cluster.endpoint of the config
 	Restart     map[string]func() error                         // by service, those that can be restarted
 	Power       func(message, by string) error                  // message is control.Reboot or control.Poweroff
@@ -56,6 +58,13 @@ type Config interface {
 	Patch(ctx context.Context, r apply.Request) (apply.Result, error)
 	Confirm(by string) error
 	Cancel(by string) (what string, err error) // "try" or "staged"
+}
+
+// Tokens are those with which agents join the cluster of a server.
+type Tokens interface {
+	CreateToken(ctx context.Context, n control.NewToken) (control.MadeToken, error)
+	ListTokens(ctx context.Context) ([]control.JoinToken, error)
+	DeleteToken(ctx context.Context, id string) error
 }
 
 // ConfigFile is a config as it is kept.

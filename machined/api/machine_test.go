@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/coracle-os/coracle/images/release"
+	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/machined/api"
 	"github.com/coracle-os/coracle/machined/api/client"
 	"github.com/coracle-os/coracle/machined/api/machinepb/machinepbconnect"
@@ -28,6 +30,7 @@ import (
 	"github.com/coracle-os/coracle/machined/events"
 	"github.com/coracle-os/coracle/machined/inspect"
 	"github.com/coracle-os/coracle/machined/keys"
+	"github.com/coracle-os/coracle/machined/services"
 	"github.com/coracle-os/coracle/machined/state"
 )
 
@@ -159,6 +162,7 @@ func startOn(t *testing.T, listener net.Listener) *machine {
 			Store: m.store, Events: m.events, System: system, PodLogs: podlog.Folder(m.pods), Config: m.config,
 			Release:     release.Release{Version: "0.1.0", Kubernetes: "v1.37.2", Kernel: "6.12", Arch: "amd64"},
 			TimeServers: func() []string { return []string{"ntp.example"} },
+			Tokens:      fakeTokens{m},
 			Endpoint:    func() string { return "kube.example.com" },
 			Kubeconfig:  func(context.Context) ([]byte, error) { return []byte("apiVersion: v1\n"), nil },
 			Restart:     map[string]func() error{"kube": func() error { m.note("restart kube"); return nil }},
@@ -193,6 +197,26 @@ func startOn(t *testing.T, listener net.Listener) *machine {
 		}
 	})
 	return m
+}
+
+// fakeTokens notes what it is asked for; a token gone00 is not there.
+type fakeTokens struct{ *machine }
+
+func (f fakeTokens) CreateToken(_ context.Context, n control.NewToken) (control.MadeToken, error) {
+	f.note(fmt.Sprintf("create token %q for %s", n.Description, n.TTL))
+	return control.MadeToken{JoinToken: control.JoinToken{ID: "abc123", Description: n.Description, Expires: time.Unix(1000, 0)}, Token: "coracle1.x", Endpoint: "192.0.2.7:6443"}, nil
+}
+
+func (f fakeTokens) ListTokens(context.Context) ([]control.JoinToken, error) {
+	return []control.JoinToken{{ID: "abc123"}}, nil
+}
+
+func (f fakeTokens) DeleteToken(_ context.Context, id string) error {
+	f.note("delete token " + id)
+	if id == "gone00" {
+		return &services.Refused{Status: http.StatusNotFound, Why: "there is none"}
+	}
+	return nil
 }
 
 func generate(t *testing.T) ed25519.PrivateKey {

@@ -59,6 +59,9 @@ var methods = []method{
 	{name: "GetTime", role: types.Reader},
 
 	{name: "GetKubeconfig", role: types.Admin},
+	{name: "CreateToken", role: types.Admin},
+	{name: "ListTokens", role: types.Admin},
+	{name: "DeleteToken", role: types.Admin},
 	{name: "GetSupportBundle", role: types.Operator, stream: true},
 
 	{name: "UploadUpgrade", role: types.Operator, upload: true, request: uploadMessage}, // with force: an admin

@@ -8,6 +8,7 @@ import (
 
 	"github.com/coracle-os/coracle/init/control"
 	"github.com/coracle-os/coracle/machined/api/machinepb"
+	"github.com/coracle-os/coracle/machined/config/types"
 	"github.com/coracle-os/coracle/machined/events"
 	"github.com/coracle-os/coracle/machined/state"
 )
@@ -52,6 +53,9 @@ func (s service) Reset(ctx context.Context, r *connect.Request[machinepb.ResetRe
 
 // GetKubeconfig gives the cluster administrator's kubeconfig.
 func (s service) GetKubeconfig(ctx context.Context, _ *connect.Request[machinepb.GetKubeconfigRequest]) (*connect.Response[machinepb.GetKubeconfigResponse], error) {
+	if m, _ := s.Backend.Store.Get(); m.Role == string(types.Agent) {
+		return nil, failure(connect.CodeFailedPrecondition, "this machine is an agent; its servers have the kubeconfig of the cluster")
+	}
 	k, err := s.Backend.Kubeconfig(ctx)
 	if err != nil {
 		return nil, connect.NewError(connect.CodeUnavailable, fmt.Errorf("Kubernetes has none to give yet: %w", err))

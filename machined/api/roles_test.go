@@ -32,7 +32,8 @@ var leastRoles = map[string]types.KeyRole{
 	"ConfirmConfig": types.Operator, "CancelConfig": types.Operator, "RestartService": types.Operator, "GetSupportBundle": types.Operator,
 	"Reboot": types.Operator, "Shutdown": types.Operator,
 	"GetUpgrade": types.Reader, "UploadUpgrade": types.Operator, "PullUpgrade": types.Operator, "CancelUpgrade": types.Operator, "Rollback": types.Operator,
-	"ApplyConfig": types.Admin, "PatchConfig": types.Admin, "GetKubeconfig": types.Admin, "Reset": types.Admin,
+	"ApplyConfig": types.Admin, "PatchConfig": types.Admin, "GetKubeconfig": types.Admin,
+	"CreateToken": types.Admin, "ListTokens": types.Admin, "DeleteToken": types.Admin, "Reset": types.Admin,
 }
 
 var rank = map[types.KeyRole]int{"": 0, types.Reader: 1, types.Operator: 2, types.Admin: 3}

@@ -25,6 +25,7 @@ var checks = []func(*checker){
 	checkLogs,
 	checkNode,
 	checkRegistries,
+	checkAgent,
 	checkCluster,
 	checkRanges,
 	checkExtraArgs,
@@ -76,9 +77,7 @@ func checkHeader(k *checker) {
 func checkMachine(k *checker) {
 	switch k.Machine.Role {
 	case "":
-		k.fail("machine.role", "is missing; write role: %s", types.Server)
-	case types.Agent:
-		k.fail("machine.role", "%s comes with a later version; this one knows %s", types.Agent, types.Server)
+		k.fail("machine.role", "is missing; write role: %s or %s", types.Server, types.Agent)
 	}
 	if name := k.Machine.Name; name != "" {
 		// The kernel's host name has 64 bytes; the label kubernetes.io/hostname, 63.

@@ -106,6 +106,9 @@ var unusable = []struct {
 
 // checkRanges finds networks that overlap: packets would go to the wrong one, hours after the machine was set up.
 func checkRanges(k *checker) {
+	if k.Machine.Role == types.Agent {
+		return // its servers know them
+	}
 	pods, services := k.Cluster.PodCIDR, k.Cluster.ServiceCIDR
 	if pods.Overlaps(services) {
 		at := "cluster.serviceCIDR"

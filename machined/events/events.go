@@ -21,6 +21,7 @@ const (
 	API       Kind = "api"       // callers who may not call
 	Upgrade   Kind = "upgrade"   // another version was installed
 	Install   Kind = "install"   // the system was copied to another disk
+	Token     Kind = "token"     // a token with which agents join was made or deleted
 )
 
 // Event is something that happened.

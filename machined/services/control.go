@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/coracle-os/coracle/kube/control"
@@ -43,7 +44,21 @@ func (c Control) get(ctx context.Context, what string) ([]byte, error) {
 }
 
 func do(ctx context.Context, client *http.Client, method, what string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://kube/"+what, nil)
+	return send(ctx, client, method, what, nil)
+}
+
+// Refused is that kube does not do what it is asked, and why.
+type Refused struct {
+	Status int // of HTTP
+	Why    string
+}
+
+func (r *Refused) Error() string {
+	return fmt.Sprintf("%d %s: %s", r.Status, http.StatusText(r.Status), r.Why)
+}
+
+func send(ctx context.Context, client *http.Client, method, what string, content io.Reader) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://kube/"+what, content)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +72,7 @@ func do(ctx context.Context, client *http.Client, method, what string) ([]byte, 
 		return nil, err
 	}
 	if resp.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("%s: %.200s", resp.Status, body)
+		return nil, &Refused{resp.StatusCode, fmt.Sprintf("%.500s", strings.TrimSpace(string(body)))}
 	}
 	return body, nil
 }

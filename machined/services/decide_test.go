@@ -28,7 +28,7 @@ func TestSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, field := range []string{"registries", "proxy", "extraArgs", "manifests", "fleet", "machineAPI"} { // kube does nothing for what is not there
+	for _, field := range []string{"registries", "proxy", "extraArgs", "manifests", "fleet", "machineAPI", "token", "endpoint"} { // kube does nothing for what is not there
 		if strings.Contains(string(text), field) {
 			t.Errorf("%s is in the settings though the config has none: %s", field, text)
 		}
@@ -81,6 +81,21 @@ cluster:
 		Proxy:     control.Proxy{HTTP: "http://proxy.example:3128", HTTPS: "http://proxy.example:3128", NoProxy: []string{".lan"}},
 		ExtraArgs: control.ExtraArgs{"kube-apiserver": {"event-ttl": "2h"}, "kubelet": {"max-pods": "40"}},
 		Manifests: []control.Manifest{{Name: "a", URL: "https://example.com/a.yaml", SHA256: "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// TestSettingsOfAgent: an agent is told its own, and nothing of the cluster.
+func TestSettingsOfAgent(t *testing.T) {
+	c := config.Default()
+	c.Machine.Role, c.Cluster.Endpoint, c.Cluster.Token = "agent", "kube.example.com", "coracle1.x"
+	c.Machine.Labels = map[string]string{"a": "b"}
+	got := Settings(c, Node{Name: "pi", IP: netip.MustParseAddr("192.0.2.8")})
+	want := control.Settings{
+		Role: control.Agent, NodeName: "pi", NodeIPs: []string{"192.0.2.8"}, Endpoint: "kube.example.com:6443", Token: "coracle1.x",
+		NodeLabels: map[string]string{"a": "b"}, ImageDirs: []string{imageDir}, ShutdownSeconds: shutdownSeconds,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

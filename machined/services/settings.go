@@ -29,33 +29,23 @@ type Node struct {
 // Settings derives what kube is told.
 func Settings(c types.MachineConfig, n Node) control.Settings {
 	s := control.Settings{
-		Role:          string(c.Machine.Role),
-		NodeName:      n.Name,
-		NodeIPs:       []string{n.IP.String()},
-		ExtraSANs:     c.Cluster.APIServer.ExtraSANs,
-		Endpoint:      control.HostPort(c.Cluster.Endpoint),
-		APIPort:       control.DefaultAPIPort,
-		PodCIDR:       c.Cluster.PodCIDR.String(),
-		ServiceCIDR:   c.Cluster.ServiceCIDR.String(),
-		ClusterDNS:    nth(c.Cluster.ServiceCIDR.IPv4(), clusterDNS).String(),
-		ClusterDomain: c.Cluster.Domain,
-		Datastore: control.Datastore{
-			Kind:      c.Cluster.Datastore.Kind,
-			Ephemeral: c.Cluster.Datastore.Ephemeral,
-		},
-		Flannel:         control.Flannel{Backend: c.Cluster.Flannel.Backend},
-		CoreDNS:         coreDNS(c.Cluster.Addons.CoreDNS),
-		Devices:         control.Devices(c.Cluster.Addons.Devices),
-		Fleet:           control.Fleet(c.Cluster.Addons.Fleet),
+		Role:            string(c.Machine.Role),
+		NodeName:        n.Name,
+		NodeIPs:         []string{n.IP.String()},
+		Endpoint:        control.HostPort(c.Cluster.Endpoint),
 		NodeLabels:      c.Machine.Labels,
 		NodeTaints:      c.Machine.Taints,
 		ImageDirs:       []string{imageDir},
 		Registries:      registries(c.Machine.Registries),
 		Proxy:           control.Proxy(c.Machine.Network.Proxy),
 		ExtraArgs:       extraArgs(c.Cluster),
-		Manifests:       manifests(c.Cluster.Manifests),
 		ShutdownSeconds: shutdownSeconds,
 		MemoryBytes:     n.MemoryBytes,
+	}
+	if c.Machine.Role == types.Agent {
+		s.Token = c.Cluster.Token
+	} else {
+		ofServer(&s, c.Cluster)
 	}
 	if n.Fingerprint != "" {
 		s.MachineAPI = control.MachineAPI{Port: c.Machine.API.Port, Fingerprint: n.Fingerprint}
@@ -67,6 +57,22 @@ func Settings(c types.MachineConfig, n Node) control.Settings {
 		s.ImageDirs = append(s.ImageDirs, n.MediaImages)
 	}
 	return s
+}
+
+// ofServer adds what the server's config says of the whole cluster. Agents are told by the server.
+func ofServer(s *control.Settings, c types.Cluster) {
+	s.ExtraSANs = c.APIServer.ExtraSANs
+	s.APIPort = control.DefaultAPIPort
+	s.PodCIDR = c.PodCIDR.String()
+	s.ServiceCIDR = c.ServiceCIDR.String()
+	s.ClusterDNS = nth(c.ServiceCIDR.IPv4(), clusterDNS).String()
+	s.ClusterDomain = c.Domain
+	s.Datastore = control.Datastore{Kind: c.Datastore.Kind, Ephemeral: c.Datastore.Ephemeral}
+	s.Flannel = control.Flannel{Backend: c.Flannel.Backend}
+	s.CoreDNS = coreDNS(c.Addons.CoreDNS)
+	s.Devices = control.Devices(c.Addons.Devices)
+	s.Fleet = control.Fleet(c.Addons.Fleet)
+	s.Manifests = manifests(c.Manifests)
 }
 
 func coreDNS(c types.CoreDNS) control.CoreDNS {

@@ -105,8 +105,9 @@ func (w *Watcher) observe(kube state.Kube, s *control.Status, now time.Time) {
 	w.Store.Put(failed != "", state.Condition{ID: conditionComponent, Severity: state.Error, Message: failed, Hint: "Kubernetes is started again by itself; its log says more (GetLogs, service kube)"})
 	problems := problemsOf(s)
 	w.Store.Put(problems != "", state.Condition{ID: conditionProblems, Severity: state.Warning, Message: problems, Hint: "Kubernetes tries again by itself; correct the cluster section of the config if it is wrong"})
+	m, _ := w.Store.Get()
 	slow := kube.PID != 0 && phase == state.Starting && !w.notReadySince.IsZero() && now.Sub(w.notReadySince) > slowAfter
-	w.Store.Put(slow, state.Condition{ID: conditionNotReady, Severity: state.Warning, Message: notReady(s), Hint: "the log of Kubernetes says more (GetLogs, service kube)"})
+	w.Store.Put(slow, state.Condition{ID: conditionNotReady, Severity: state.Warning, Message: notReady(s, m.Role), Hint: "the log of Kubernetes says more (GetLogs, service kube)"})
 }
 
 // failedComponents says which components failed and why; empty: none.
@@ -136,10 +137,12 @@ func problemsOf(s *control.Status) string {
 }
 
 // notReady says what a node that is not Ready waits for.
-func notReady(s *control.Status) string {
+func notReady(s *control.Status, role string) string {
 	switch {
 	case s == nil:
 		return "Kubernetes does not answer"
+	case !s.APIReady && role == control.Agent:
+		return strings.TrimSuffix("this agent has no connection to its servers: "+problemsOf(s), ": ")
 	case !s.APIReady:
 		for _, c := range s.Components {
 			if c.State == control.Starting || c.State == control.Waiting {

@@ -2712,7 +2712,7 @@ func (x *GetEventsResponse) GetEvent() *Event {
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Time          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`         // condition, config, service, power, api, upgrade, install
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`         // condition, config, service, power, api, upgrade, install, token
 	Severity      string                 `protobuf:"bytes,3,opt,name=severity,proto3" json:"severity,omitempty"` // error, warning or info
 	Message       string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
 	By            string                 `protobuf:"bytes,5,opt,name=by,proto3" json:"by,omitempty"` // name of the caller's key, when one is the cause
@@ -4281,6 +4281,339 @@ func (x *GetKubeconfigResponse) GetEndpoint() string {
 	return ""
 }
 
+type CreateTokenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ttl           *durationpb.Duration   `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`                 // until it expires; 0: never; unset: a day
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"` // what it is for
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateTokenRequest) Reset() {
+	*x = CreateTokenRequest{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateTokenRequest) ProtoMessage() {}
+
+func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
+func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *CreateTokenRequest) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *CreateTokenRequest) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+type CreateTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`       // for cluster.token of agents; it is not shown again
+	Endpoint      string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"` // host:port, for cluster.endpoint of agents
+	Info          *JoinToken             `protobuf:"bytes,3,opt,name=info,proto3" json:"info,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateTokenResponse) Reset() {
+	*x = CreateTokenResponse{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateTokenResponse) ProtoMessage() {}
+
+func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
+func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *CreateTokenResponse) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *CreateTokenResponse) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *CreateTokenResponse) GetInfo() *JoinToken {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+// JoinToken is what may be known of a token.
+type JoinToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires,proto3" json:"expires,omitempty"` // unset: never
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinToken) Reset() {
+	*x = JoinToken{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinToken) ProtoMessage() {}
+
+func (x *JoinToken) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinToken.ProtoReflect.Descriptor instead.
+func (*JoinToken) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *JoinToken) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *JoinToken) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *JoinToken) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+type ListTokensRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokensRequest) Reset() {
+	*x = ListTokensRequest{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokensRequest) ProtoMessage() {}
+
+func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
+func (*ListTokensRequest) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{71}
+}
+
+type ListTokensResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tokens        []*JoinToken           `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTokensResponse) Reset() {
+	*x = ListTokensResponse{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTokensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTokensResponse) ProtoMessage() {}
+
+func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
+func (*ListTokensResponse) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *ListTokensResponse) GetTokens() []*JoinToken {
+	if x != nil {
+		return x.Tokens
+	}
+	return nil
+}
+
+type DeleteTokenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteTokenRequest) Reset() {
+	*x = DeleteTokenRequest{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteTokenRequest) ProtoMessage() {}
+
+func (x *DeleteTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteTokenRequest.ProtoReflect.Descriptor instead.
+func (*DeleteTokenRequest) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *DeleteTokenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type DeleteTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteTokenResponse) Reset() {
+	*x = DeleteTokenResponse{}
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteTokenResponse) ProtoMessage() {}
+
+func (x *DeleteTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteTokenResponse.ProtoReflect.Descriptor instead.
+func (*DeleteTokenResponse) Descriptor() ([]byte, []int) {
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{74}
+}
+
 type GetSupportBundleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4289,7 +4622,7 @@ type GetSupportBundleRequest struct {
 
 func (x *GetSupportBundleRequest) Reset() {
 	*x = GetSupportBundleRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4301,7 +4634,7 @@ func (x *GetSupportBundleRequest) String() string {
 func (*GetSupportBundleRequest) ProtoMessage() {}
 
 func (x *GetSupportBundleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[68]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4314,7 +4647,7 @@ func (x *GetSupportBundleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSupportBundleRequest.ProtoReflect.Descriptor instead.
 func (*GetSupportBundleRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{68}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{75}
 }
 
 type GetSupportBundleResponse struct {
@@ -4326,7 +4659,7 @@ type GetSupportBundleResponse struct {
 
 func (x *GetSupportBundleResponse) Reset() {
 	*x = GetSupportBundleResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4338,7 +4671,7 @@ func (x *GetSupportBundleResponse) String() string {
 func (*GetSupportBundleResponse) ProtoMessage() {}
 
 func (x *GetSupportBundleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[69]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4351,7 +4684,7 @@ func (x *GetSupportBundleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSupportBundleResponse.ProtoReflect.Descriptor instead.
 func (*GetSupportBundleResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{69}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *GetSupportBundleResponse) GetData() []byte {
@@ -4369,7 +4702,7 @@ type RebootRequest struct {
 
 func (x *RebootRequest) Reset() {
 	*x = RebootRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4381,7 +4714,7 @@ func (x *RebootRequest) String() string {
 func (*RebootRequest) ProtoMessage() {}
 
 func (x *RebootRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[70]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4394,7 +4727,7 @@ func (x *RebootRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebootRequest.ProtoReflect.Descriptor instead.
 func (*RebootRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{70}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{77}
 }
 
 type RebootResponse struct {
@@ -4405,7 +4738,7 @@ type RebootResponse struct {
 
 func (x *RebootResponse) Reset() {
 	*x = RebootResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4417,7 +4750,7 @@ func (x *RebootResponse) String() string {
 func (*RebootResponse) ProtoMessage() {}
 
 func (x *RebootResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[71]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4430,7 +4763,7 @@ func (x *RebootResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RebootResponse.ProtoReflect.Descriptor instead.
 func (*RebootResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{71}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{78}
 }
 
 type ShutdownRequest struct {
@@ -4441,7 +4774,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4453,7 +4786,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[72]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4466,7 +4799,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{72}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{79}
 }
 
 type ShutdownResponse struct {
@@ -4477,7 +4810,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4489,7 +4822,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[73]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4502,7 +4835,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{73}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{80}
 }
 
 type ResetRequest struct {
@@ -4516,7 +4849,7 @@ type ResetRequest struct {
 
 func (x *ResetRequest) Reset() {
 	*x = ResetRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4528,7 +4861,7 @@ func (x *ResetRequest) String() string {
 func (*ResetRequest) ProtoMessage() {}
 
 func (x *ResetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[74]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4541,7 +4874,7 @@ func (x *ResetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetRequest.ProtoReflect.Descriptor instead.
 func (*ResetRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{74}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ResetRequest) GetName() string {
@@ -4573,7 +4906,7 @@ type ResetResponse struct {
 
 func (x *ResetResponse) Reset() {
 	*x = ResetResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4585,7 +4918,7 @@ func (x *ResetResponse) String() string {
 func (*ResetResponse) ProtoMessage() {}
 
 func (x *ResetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[75]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4598,7 +4931,7 @@ func (x *ResetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetResponse.ProtoReflect.Descriptor instead.
 func (*ResetResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{75}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{82}
 }
 
 type UpgradeOptions struct {
@@ -4611,7 +4944,7 @@ type UpgradeOptions struct {
 
 func (x *UpgradeOptions) Reset() {
 	*x = UpgradeOptions{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4623,7 +4956,7 @@ func (x *UpgradeOptions) String() string {
 func (*UpgradeOptions) ProtoMessage() {}
 
 func (x *UpgradeOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[76]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4636,7 +4969,7 @@ func (x *UpgradeOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeOptions.ProtoReflect.Descriptor instead.
 func (*UpgradeOptions) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{76}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *UpgradeOptions) GetStage() bool {
@@ -4663,7 +4996,7 @@ type UploadUpgradeRequest struct {
 
 func (x *UploadUpgradeRequest) Reset() {
 	*x = UploadUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4675,7 +5008,7 @@ func (x *UploadUpgradeRequest) String() string {
 func (*UploadUpgradeRequest) ProtoMessage() {}
 
 func (x *UploadUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[77]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4688,7 +5021,7 @@ func (x *UploadUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*UploadUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{77}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *UploadUpgradeRequest) GetOptions() *UpgradeOptions {
@@ -4714,7 +5047,7 @@ type UploadUpgradeResponse struct {
 
 func (x *UploadUpgradeResponse) Reset() {
 	*x = UploadUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4726,7 +5059,7 @@ func (x *UploadUpgradeResponse) String() string {
 func (*UploadUpgradeResponse) ProtoMessage() {}
 
 func (x *UploadUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[78]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4739,7 +5072,7 @@ func (x *UploadUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*UploadUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{78}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *UploadUpgradeResponse) GetResult() *UpgradeResult {
@@ -4766,7 +5099,7 @@ type UpgradeResult struct {
 
 func (x *UpgradeResult) Reset() {
 	*x = UpgradeResult{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4778,7 +5111,7 @@ func (x *UpgradeResult) String() string {
 func (*UpgradeResult) ProtoMessage() {}
 
 func (x *UpgradeResult) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[79]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4791,7 +5124,7 @@ func (x *UpgradeResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeResult.ProtoReflect.Descriptor instead.
 func (*UpgradeResult) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{79}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *UpgradeResult) GetVersion() string {
@@ -4861,7 +5194,7 @@ type PullUpgradeRequest struct {
 
 func (x *PullUpgradeRequest) Reset() {
 	*x = PullUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4873,7 +5206,7 @@ func (x *PullUpgradeRequest) String() string {
 func (*PullUpgradeRequest) ProtoMessage() {}
 
 func (x *PullUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[80]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4886,7 +5219,7 @@ func (x *PullUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*PullUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{80}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *PullUpgradeRequest) GetSource() string {
@@ -4920,7 +5253,7 @@ type PullUpgradeResponse struct {
 
 func (x *PullUpgradeResponse) Reset() {
 	*x = PullUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4932,7 +5265,7 @@ func (x *PullUpgradeResponse) String() string {
 func (*PullUpgradeResponse) ProtoMessage() {}
 
 func (x *PullUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[81]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4945,7 +5278,7 @@ func (x *PullUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PullUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*PullUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{81}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *PullUpgradeResponse) GetProgress() *UpgradeProgress {
@@ -4975,7 +5308,7 @@ type UpgradeProgress struct {
 
 func (x *UpgradeProgress) Reset() {
 	*x = UpgradeProgress{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4987,7 +5320,7 @@ func (x *UpgradeProgress) String() string {
 func (*UpgradeProgress) ProtoMessage() {}
 
 func (x *UpgradeProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[82]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5000,7 +5333,7 @@ func (x *UpgradeProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpgradeProgress.ProtoReflect.Descriptor instead.
 func (*UpgradeProgress) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{82}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *UpgradeProgress) GetStep() string {
@@ -5046,7 +5379,7 @@ type GetUpgradeRequest struct {
 
 func (x *GetUpgradeRequest) Reset() {
 	*x = GetUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5058,7 +5391,7 @@ func (x *GetUpgradeRequest) String() string {
 func (*GetUpgradeRequest) ProtoMessage() {}
 
 func (x *GetUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[83]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5071,7 +5404,7 @@ func (x *GetUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*GetUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{83}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{90}
 }
 
 type GetUpgradeResponse struct {
@@ -5088,7 +5421,7 @@ type GetUpgradeResponse struct {
 
 func (x *GetUpgradeResponse) Reset() {
 	*x = GetUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5100,7 +5433,7 @@ func (x *GetUpgradeResponse) String() string {
 func (*GetUpgradeResponse) ProtoMessage() {}
 
 func (x *GetUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[84]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5113,7 +5446,7 @@ func (x *GetUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*GetUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{84}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *GetUpgradeResponse) GetSlots() []*Slot {
@@ -5174,7 +5507,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5186,7 +5519,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[85]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5199,7 +5532,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{85}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Slot) GetName() string {
@@ -5263,7 +5596,7 @@ type ScheduledUpgrade struct {
 
 func (x *ScheduledUpgrade) Reset() {
 	*x = ScheduledUpgrade{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5275,7 +5608,7 @@ func (x *ScheduledUpgrade) String() string {
 func (*ScheduledUpgrade) ProtoMessage() {}
 
 func (x *ScheduledUpgrade) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[86]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5288,7 +5621,7 @@ func (x *ScheduledUpgrade) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScheduledUpgrade.ProtoReflect.Descriptor instead.
 func (*ScheduledUpgrade) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{86}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *ScheduledUpgrade) GetSource() string {
@@ -5320,7 +5653,7 @@ type CancelUpgradeRequest struct {
 
 func (x *CancelUpgradeRequest) Reset() {
 	*x = CancelUpgradeRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5332,7 +5665,7 @@ func (x *CancelUpgradeRequest) String() string {
 func (*CancelUpgradeRequest) ProtoMessage() {}
 
 func (x *CancelUpgradeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[87]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5345,7 +5678,7 @@ func (x *CancelUpgradeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelUpgradeRequest.ProtoReflect.Descriptor instead.
 func (*CancelUpgradeRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{87}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{94}
 }
 
 type CancelUpgradeResponse struct {
@@ -5357,7 +5690,7 @@ type CancelUpgradeResponse struct {
 
 func (x *CancelUpgradeResponse) Reset() {
 	*x = CancelUpgradeResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5369,7 +5702,7 @@ func (x *CancelUpgradeResponse) String() string {
 func (*CancelUpgradeResponse) ProtoMessage() {}
 
 func (x *CancelUpgradeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[88]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5382,7 +5715,7 @@ func (x *CancelUpgradeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelUpgradeResponse.ProtoReflect.Descriptor instead.
 func (*CancelUpgradeResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{88}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *CancelUpgradeResponse) GetCancelled() string {
@@ -5401,7 +5734,7 @@ type RollbackRequest struct {
 
 func (x *RollbackRequest) Reset() {
 	*x = RollbackRequest{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5413,7 +5746,7 @@ func (x *RollbackRequest) String() string {
 func (*RollbackRequest) ProtoMessage() {}
 
 func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[89]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5426,7 +5759,7 @@ func (x *RollbackRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackRequest.ProtoReflect.Descriptor instead.
 func (*RollbackRequest) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{89}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *RollbackRequest) GetStage() bool {
@@ -5445,7 +5778,7 @@ type RollbackResponse struct {
 
 func (x *RollbackResponse) Reset() {
 	*x = RollbackResponse{}
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[90]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5457,7 +5790,7 @@ func (x *RollbackResponse) String() string {
 func (*RollbackResponse) ProtoMessage() {}
 
 func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[90]
+	mi := &file_coracle_machine_v1alpha1_machine_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5470,7 +5803,7 @@ func (x *RollbackResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackResponse.ProtoReflect.Descriptor instead.
 func (*RollbackResponse) Descriptor() ([]byte, []int) {
-	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{90}
+	return file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *RollbackResponse) GetResult() *UpgradeResult {
@@ -5815,7 +6148,24 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\n" +
 	"kubeconfig\x18\x01 \x01(\fR\n" +
 	"kubeconfig\x12\x1a\n" +
-	"\bendpoint\x18\x02 \x01(\tR\bendpoint\"\x19\n" +
+	"\bendpoint\x18\x02 \x01(\tR\bendpoint\"c\n" +
+	"\x12CreateTokenRequest\x12+\n" +
+	"\x03ttl\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\"\x80\x01\n" +
+	"\x13CreateTokenResponse\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n" +
+	"\bendpoint\x18\x02 \x01(\tR\bendpoint\x127\n" +
+	"\x04info\x18\x03 \x01(\v2#.coracle.machine.v1alpha1.JoinTokenR\x04info\"s\n" +
+	"\tJoinToken\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x124\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"\x13\n" +
+	"\x11ListTokensRequest\"Q\n" +
+	"\x12ListTokensResponse\x12;\n" +
+	"\x06tokens\x18\x01 \x03(\v2#.coracle.machine.v1alpha1.JoinTokenR\x06tokens\"$\n" +
+	"\x12DeleteTokenRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x15\n" +
+	"\x13DeleteTokenResponse\"\x19\n" +
 	"\x17GetSupportBundleRequest\".\n" +
 	"\x18GetSupportBundleResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"\x0f\n" +
@@ -5898,7 +6248,7 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"\x0fAPPLY_MODE_AUTO\x10\x01\x12\x18\n" +
 	"\x14APPLY_MODE_NO_REBOOT\x10\x02\x12\x15\n" +
 	"\x11APPLY_MODE_STAGED\x10\x03\x12\x12\n" +
-	"\x0eAPPLY_MODE_TRY\x10\x042\x99\x19\n" +
+	"\x0eAPPLY_MODE_TRY\x10\x042\xda\x1b\n" +
 	"\x0eMachineService\x12g\n" +
 	"\n" +
 	"GetVersion\x12+.coracle.machine.v1alpha1.GetVersionRequest\x1a,.coracle.machine.v1alpha1.GetVersionResponse\x12d\n" +
@@ -5923,7 +6273,11 @@ const file_coracle_machine_v1alpha1_machine_proto_rawDesc = "" +
 	"GetNetwork\x12+.coracle.machine.v1alpha1.GetNetworkRequest\x1a,.coracle.machine.v1alpha1.GetNetworkResponse\x12v\n" +
 	"\x0fListConnections\x120.coracle.machine.v1alpha1.ListConnectionsRequest\x1a1.coracle.machine.v1alpha1.ListConnectionsResponse\x12^\n" +
 	"\aGetTime\x12(.coracle.machine.v1alpha1.GetTimeRequest\x1a).coracle.machine.v1alpha1.GetTimeResponse\x12p\n" +
-	"\rGetKubeconfig\x12..coracle.machine.v1alpha1.GetKubeconfigRequest\x1a/.coracle.machine.v1alpha1.GetKubeconfigResponse\x12{\n" +
+	"\rGetKubeconfig\x12..coracle.machine.v1alpha1.GetKubeconfigRequest\x1a/.coracle.machine.v1alpha1.GetKubeconfigResponse\x12j\n" +
+	"\vCreateToken\x12,.coracle.machine.v1alpha1.CreateTokenRequest\x1a-.coracle.machine.v1alpha1.CreateTokenResponse\x12g\n" +
+	"\n" +
+	"ListTokens\x12+.coracle.machine.v1alpha1.ListTokensRequest\x1a,.coracle.machine.v1alpha1.ListTokensResponse\x12j\n" +
+	"\vDeleteToken\x12,.coracle.machine.v1alpha1.DeleteTokenRequest\x1a-.coracle.machine.v1alpha1.DeleteTokenResponse\x12{\n" +
 	"\x10GetSupportBundle\x121.coracle.machine.v1alpha1.GetSupportBundleRequest\x1a2.coracle.machine.v1alpha1.GetSupportBundleResponse0\x01\x12r\n" +
 	"\rUploadUpgrade\x12..coracle.machine.v1alpha1.UploadUpgradeRequest\x1a/.coracle.machine.v1alpha1.UploadUpgradeResponse(\x01\x12l\n" +
 	"\vPullUpgrade\x12,.coracle.machine.v1alpha1.PullUpgradeRequest\x1a-.coracle.machine.v1alpha1.PullUpgradeResponse0\x01\x12g\n" +
@@ -5948,7 +6302,7 @@ func file_coracle_machine_v1alpha1_machine_proto_rawDescGZIP() []byte {
 }
 
 var file_coracle_machine_v1alpha1_machine_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_coracle_machine_v1alpha1_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
+var file_coracle_machine_v1alpha1_machine_proto_msgTypes = make([]protoimpl.MessageInfo, 99)
 var file_coracle_machine_v1alpha1_machine_proto_goTypes = []any{
 	(ApplyMode)(0),                   // 0: coracle.machine.v1alpha1.ApplyMode
 	(*GetVersionRequest)(nil),        // 1: coracle.machine.v1alpha1.GetVersionRequest
@@ -6019,162 +6373,179 @@ var file_coracle_machine_v1alpha1_machine_proto_goTypes = []any{
 	(*GetTimeResponse)(nil),          // 66: coracle.machine.v1alpha1.GetTimeResponse
 	(*GetKubeconfigRequest)(nil),     // 67: coracle.machine.v1alpha1.GetKubeconfigRequest
 	(*GetKubeconfigResponse)(nil),    // 68: coracle.machine.v1alpha1.GetKubeconfigResponse
-	(*GetSupportBundleRequest)(nil),  // 69: coracle.machine.v1alpha1.GetSupportBundleRequest
-	(*GetSupportBundleResponse)(nil), // 70: coracle.machine.v1alpha1.GetSupportBundleResponse
-	(*RebootRequest)(nil),            // 71: coracle.machine.v1alpha1.RebootRequest
-	(*RebootResponse)(nil),           // 72: coracle.machine.v1alpha1.RebootResponse
-	(*ShutdownRequest)(nil),          // 73: coracle.machine.v1alpha1.ShutdownRequest
-	(*ShutdownResponse)(nil),         // 74: coracle.machine.v1alpha1.ShutdownResponse
-	(*ResetRequest)(nil),             // 75: coracle.machine.v1alpha1.ResetRequest
-	(*ResetResponse)(nil),            // 76: coracle.machine.v1alpha1.ResetResponse
-	(*UpgradeOptions)(nil),           // 77: coracle.machine.v1alpha1.UpgradeOptions
-	(*UploadUpgradeRequest)(nil),     // 78: coracle.machine.v1alpha1.UploadUpgradeRequest
-	(*UploadUpgradeResponse)(nil),    // 79: coracle.machine.v1alpha1.UploadUpgradeResponse
-	(*UpgradeResult)(nil),            // 80: coracle.machine.v1alpha1.UpgradeResult
-	(*PullUpgradeRequest)(nil),       // 81: coracle.machine.v1alpha1.PullUpgradeRequest
-	(*PullUpgradeResponse)(nil),      // 82: coracle.machine.v1alpha1.PullUpgradeResponse
-	(*UpgradeProgress)(nil),          // 83: coracle.machine.v1alpha1.UpgradeProgress
-	(*GetUpgradeRequest)(nil),        // 84: coracle.machine.v1alpha1.GetUpgradeRequest
-	(*GetUpgradeResponse)(nil),       // 85: coracle.machine.v1alpha1.GetUpgradeResponse
-	(*Slot)(nil),                     // 86: coracle.machine.v1alpha1.Slot
-	(*ScheduledUpgrade)(nil),         // 87: coracle.machine.v1alpha1.ScheduledUpgrade
-	(*CancelUpgradeRequest)(nil),     // 88: coracle.machine.v1alpha1.CancelUpgradeRequest
-	(*CancelUpgradeResponse)(nil),    // 89: coracle.machine.v1alpha1.CancelUpgradeResponse
-	(*RollbackRequest)(nil),          // 90: coracle.machine.v1alpha1.RollbackRequest
-	(*RollbackResponse)(nil),         // 91: coracle.machine.v1alpha1.RollbackResponse
-	nil,                              // 92: coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
-	(*timestamppb.Timestamp)(nil),    // 93: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 94: google.protobuf.Duration
+	(*CreateTokenRequest)(nil),       // 69: coracle.machine.v1alpha1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 70: coracle.machine.v1alpha1.CreateTokenResponse
+	(*JoinToken)(nil),                // 71: coracle.machine.v1alpha1.JoinToken
+	(*ListTokensRequest)(nil),        // 72: coracle.machine.v1alpha1.ListTokensRequest
+	(*ListTokensResponse)(nil),       // 73: coracle.machine.v1alpha1.ListTokensResponse
+	(*DeleteTokenRequest)(nil),       // 74: coracle.machine.v1alpha1.DeleteTokenRequest
+	(*DeleteTokenResponse)(nil),      // 75: coracle.machine.v1alpha1.DeleteTokenResponse
+	(*GetSupportBundleRequest)(nil),  // 76: coracle.machine.v1alpha1.GetSupportBundleRequest
+	(*GetSupportBundleResponse)(nil), // 77: coracle.machine.v1alpha1.GetSupportBundleResponse
+	(*RebootRequest)(nil),            // 78: coracle.machine.v1alpha1.RebootRequest
+	(*RebootResponse)(nil),           // 79: coracle.machine.v1alpha1.RebootResponse
+	(*ShutdownRequest)(nil),          // 80: coracle.machine.v1alpha1.ShutdownRequest
+	(*ShutdownResponse)(nil),         // 81: coracle.machine.v1alpha1.ShutdownResponse
+	(*ResetRequest)(nil),             // 82: coracle.machine.v1alpha1.ResetRequest
+	(*ResetResponse)(nil),            // 83: coracle.machine.v1alpha1.ResetResponse
+	(*UpgradeOptions)(nil),           // 84: coracle.machine.v1alpha1.UpgradeOptions
+	(*UploadUpgradeRequest)(nil),     // 85: coracle.machine.v1alpha1.UploadUpgradeRequest
+	(*UploadUpgradeResponse)(nil),    // 86: coracle.machine.v1alpha1.UploadUpgradeResponse
+	(*UpgradeResult)(nil),            // 87: coracle.machine.v1alpha1.UpgradeResult
+	(*PullUpgradeRequest)(nil),       // 88: coracle.machine.v1alpha1.PullUpgradeRequest
+	(*PullUpgradeResponse)(nil),      // 89: coracle.machine.v1alpha1.PullUpgradeResponse
+	(*UpgradeProgress)(nil),          // 90: coracle.machine.v1alpha1.UpgradeProgress
+	(*GetUpgradeRequest)(nil),        // 91: coracle.machine.v1alpha1.GetUpgradeRequest
+	(*GetUpgradeResponse)(nil),       // 92: coracle.machine.v1alpha1.GetUpgradeResponse
+	(*Slot)(nil),                     // 93: coracle.machine.v1alpha1.Slot
+	(*ScheduledUpgrade)(nil),         // 94: coracle.machine.v1alpha1.ScheduledUpgrade
+	(*CancelUpgradeRequest)(nil),     // 95: coracle.machine.v1alpha1.CancelUpgradeRequest
+	(*CancelUpgradeResponse)(nil),    // 96: coracle.machine.v1alpha1.CancelUpgradeResponse
+	(*RollbackRequest)(nil),          // 97: coracle.machine.v1alpha1.RollbackRequest
+	(*RollbackResponse)(nil),         // 98: coracle.machine.v1alpha1.RollbackResponse
+	nil,                              // 99: coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
+	(*timestamppb.Timestamp)(nil),    // 100: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 101: google.protobuf.Duration
 }
 var file_coracle_machine_v1alpha1_machine_proto_depIdxs = []int32{
-	7,  // 0: coracle.machine.v1alpha1.GetStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
-	7,  // 1: coracle.machine.v1alpha1.WatchStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
-	12, // 2: coracle.machine.v1alpha1.Status.config:type_name -> coracle.machine.v1alpha1.ConfigStatus
-	93, // 3: coracle.machine.v1alpha1.Status.started:type_name -> google.protobuf.Timestamp
-	15, // 4: coracle.machine.v1alpha1.Status.addresses:type_name -> coracle.machine.v1alpha1.Address
-	16, // 5: coracle.machine.v1alpha1.Status.time:type_name -> coracle.machine.v1alpha1.TimeStatus
-	17, // 6: coracle.machine.v1alpha1.Status.data:type_name -> coracle.machine.v1alpha1.DataStatus
-	18, // 7: coracle.machine.v1alpha1.Status.memory:type_name -> coracle.machine.v1alpha1.MemoryStatus
-	19, // 8: coracle.machine.v1alpha1.Status.kube:type_name -> coracle.machine.v1alpha1.KubeStatus
-	21, // 9: coracle.machine.v1alpha1.Status.conditions:type_name -> coracle.machine.v1alpha1.Condition
-	10, // 10: coracle.machine.v1alpha1.Status.upgrade:type_name -> coracle.machine.v1alpha1.UpgradeStatus
-	9,  // 11: coracle.machine.v1alpha1.Status.board:type_name -> coracle.machine.v1alpha1.Board
-	8,  // 12: coracle.machine.v1alpha1.Status.install:type_name -> coracle.machine.v1alpha1.InstallStatus
-	94, // 13: coracle.machine.v1alpha1.UpgradeStatus.trial_remaining:type_name -> google.protobuf.Duration
-	11, // 14: coracle.machine.v1alpha1.UpgradeStatus.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	93, // 15: coracle.machine.v1alpha1.UpgradeOutcome.time:type_name -> google.protobuf.Timestamp
-	13, // 16: coracle.machine.v1alpha1.ConfigStatus.sources:type_name -> coracle.machine.v1alpha1.ConfigSource
-	14, // 17: coracle.machine.v1alpha1.ConfigStatus.trying:type_name -> coracle.machine.v1alpha1.ConfigTry
-	94, // 18: coracle.machine.v1alpha1.ConfigTry.remaining:type_name -> google.protobuf.Duration
-	93, // 19: coracle.machine.v1alpha1.TimeStatus.last_sync:type_name -> google.protobuf.Timestamp
-	20, // 20: coracle.machine.v1alpha1.KubeStatus.components:type_name -> coracle.machine.v1alpha1.Component
-	93, // 21: coracle.machine.v1alpha1.Component.since:type_name -> google.protobuf.Timestamp
-	93, // 22: coracle.machine.v1alpha1.Condition.since:type_name -> google.protobuf.Timestamp
-	24, // 23: coracle.machine.v1alpha1.WatchHealthResponse.checks:type_name -> coracle.machine.v1alpha1.HealthCheck
-	0,  // 24: coracle.machine.v1alpha1.ApplyConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
-	94, // 25: coracle.machine.v1alpha1.ApplyConfigRequest.try_for:type_name -> google.protobuf.Duration
-	0,  // 26: coracle.machine.v1alpha1.PatchConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
-	94, // 27: coracle.machine.v1alpha1.PatchConfigRequest.try_for:type_name -> google.protobuf.Duration
-	30, // 28: coracle.machine.v1alpha1.ApplyConfigResponse.changes:type_name -> coracle.machine.v1alpha1.ConfigChange
-	94, // 29: coracle.machine.v1alpha1.ApplyConfigResponse.try_for:type_name -> google.protobuf.Duration
-	37, // 30: coracle.machine.v1alpha1.ListServicesResponse.services:type_name -> coracle.machine.v1alpha1.Service
-	93, // 31: coracle.machine.v1alpha1.Service.since:type_name -> google.protobuf.Timestamp
-	93, // 32: coracle.machine.v1alpha1.GetLogsRequest.since:type_name -> google.protobuf.Timestamp
-	93, // 33: coracle.machine.v1alpha1.GetEventsRequest.since:type_name -> google.protobuf.Timestamp
-	44, // 34: coracle.machine.v1alpha1.GetEventsResponse.event:type_name -> coracle.machine.v1alpha1.Event
-	93, // 35: coracle.machine.v1alpha1.Event.time:type_name -> google.protobuf.Timestamp
-	47, // 36: coracle.machine.v1alpha1.ListProcessesResponse.processes:type_name -> coracle.machine.v1alpha1.Process
-	94, // 37: coracle.machine.v1alpha1.Process.cpu_time:type_name -> google.protobuf.Duration
-	93, // 38: coracle.machine.v1alpha1.Process.started:type_name -> google.protobuf.Timestamp
-	92, // 39: coracle.machine.v1alpha1.GetMemoryResponse.meminfo:type_name -> coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
-	50, // 40: coracle.machine.v1alpha1.GetMemoryResponse.cgroups:type_name -> coracle.machine.v1alpha1.CgroupMemory
-	53, // 41: coracle.machine.v1alpha1.ListMountsResponse.mounts:type_name -> coracle.machine.v1alpha1.Mount
-	56, // 42: coracle.machine.v1alpha1.ListDisksResponse.disks:type_name -> coracle.machine.v1alpha1.Disk
-	57, // 43: coracle.machine.v1alpha1.Disk.partitions:type_name -> coracle.machine.v1alpha1.Partition
-	60, // 44: coracle.machine.v1alpha1.GetNetworkResponse.interfaces:type_name -> coracle.machine.v1alpha1.Interface
-	61, // 45: coracle.machine.v1alpha1.GetNetworkResponse.routes:type_name -> coracle.machine.v1alpha1.Route
-	64, // 46: coracle.machine.v1alpha1.ListConnectionsResponse.connections:type_name -> coracle.machine.v1alpha1.Connection
-	93, // 47: coracle.machine.v1alpha1.GetTimeResponse.now:type_name -> google.protobuf.Timestamp
-	16, // 48: coracle.machine.v1alpha1.GetTimeResponse.status:type_name -> coracle.machine.v1alpha1.TimeStatus
-	77, // 49: coracle.machine.v1alpha1.UploadUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
-	80, // 50: coracle.machine.v1alpha1.UploadUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	77, // 51: coracle.machine.v1alpha1.PullUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
-	93, // 52: coracle.machine.v1alpha1.PullUpgradeRequest.at:type_name -> google.protobuf.Timestamp
-	83, // 53: coracle.machine.v1alpha1.PullUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
-	80, // 54: coracle.machine.v1alpha1.PullUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	86, // 55: coracle.machine.v1alpha1.GetUpgradeResponse.slots:type_name -> coracle.machine.v1alpha1.Slot
-	94, // 56: coracle.machine.v1alpha1.GetUpgradeResponse.trial_remaining:type_name -> google.protobuf.Duration
-	11, // 57: coracle.machine.v1alpha1.GetUpgradeResponse.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	11, // 58: coracle.machine.v1alpha1.GetUpgradeResponse.refused:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
-	87, // 59: coracle.machine.v1alpha1.GetUpgradeResponse.scheduled:type_name -> coracle.machine.v1alpha1.ScheduledUpgrade
-	83, // 60: coracle.machine.v1alpha1.GetUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
-	93, // 61: coracle.machine.v1alpha1.ScheduledUpgrade.at:type_name -> google.protobuf.Timestamp
-	80, // 62: coracle.machine.v1alpha1.RollbackResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
-	1,  // 63: coracle.machine.v1alpha1.MachineService.GetVersion:input_type -> coracle.machine.v1alpha1.GetVersionRequest
-	3,  // 64: coracle.machine.v1alpha1.MachineService.GetStatus:input_type -> coracle.machine.v1alpha1.GetStatusRequest
-	5,  // 65: coracle.machine.v1alpha1.MachineService.WatchStatus:input_type -> coracle.machine.v1alpha1.WatchStatusRequest
-	22, // 66: coracle.machine.v1alpha1.MachineService.WatchHealth:input_type -> coracle.machine.v1alpha1.WatchHealthRequest
-	25, // 67: coracle.machine.v1alpha1.MachineService.GetConfig:input_type -> coracle.machine.v1alpha1.GetConfigRequest
-	27, // 68: coracle.machine.v1alpha1.MachineService.ApplyConfig:input_type -> coracle.machine.v1alpha1.ApplyConfigRequest
-	28, // 69: coracle.machine.v1alpha1.MachineService.PatchConfig:input_type -> coracle.machine.v1alpha1.PatchConfigRequest
-	31, // 70: coracle.machine.v1alpha1.MachineService.ConfirmConfig:input_type -> coracle.machine.v1alpha1.ConfirmConfigRequest
-	33, // 71: coracle.machine.v1alpha1.MachineService.CancelConfig:input_type -> coracle.machine.v1alpha1.CancelConfigRequest
-	35, // 72: coracle.machine.v1alpha1.MachineService.ListServices:input_type -> coracle.machine.v1alpha1.ListServicesRequest
-	38, // 73: coracle.machine.v1alpha1.MachineService.RestartService:input_type -> coracle.machine.v1alpha1.RestartServiceRequest
-	40, // 74: coracle.machine.v1alpha1.MachineService.GetLogs:input_type -> coracle.machine.v1alpha1.GetLogsRequest
-	42, // 75: coracle.machine.v1alpha1.MachineService.GetEvents:input_type -> coracle.machine.v1alpha1.GetEventsRequest
-	45, // 76: coracle.machine.v1alpha1.MachineService.ListProcesses:input_type -> coracle.machine.v1alpha1.ListProcessesRequest
-	48, // 77: coracle.machine.v1alpha1.MachineService.GetMemory:input_type -> coracle.machine.v1alpha1.GetMemoryRequest
-	51, // 78: coracle.machine.v1alpha1.MachineService.ListMounts:input_type -> coracle.machine.v1alpha1.ListMountsRequest
-	54, // 79: coracle.machine.v1alpha1.MachineService.ListDisks:input_type -> coracle.machine.v1alpha1.ListDisksRequest
-	58, // 80: coracle.machine.v1alpha1.MachineService.GetNetwork:input_type -> coracle.machine.v1alpha1.GetNetworkRequest
-	62, // 81: coracle.machine.v1alpha1.MachineService.ListConnections:input_type -> coracle.machine.v1alpha1.ListConnectionsRequest
-	65, // 82: coracle.machine.v1alpha1.MachineService.GetTime:input_type -> coracle.machine.v1alpha1.GetTimeRequest
-	67, // 83: coracle.machine.v1alpha1.MachineService.GetKubeconfig:input_type -> coracle.machine.v1alpha1.GetKubeconfigRequest
-	69, // 84: coracle.machine.v1alpha1.MachineService.GetSupportBundle:input_type -> coracle.machine.v1alpha1.GetSupportBundleRequest
-	78, // 85: coracle.machine.v1alpha1.MachineService.UploadUpgrade:input_type -> coracle.machine.v1alpha1.UploadUpgradeRequest
-	81, // 86: coracle.machine.v1alpha1.MachineService.PullUpgrade:input_type -> coracle.machine.v1alpha1.PullUpgradeRequest
-	84, // 87: coracle.machine.v1alpha1.MachineService.GetUpgrade:input_type -> coracle.machine.v1alpha1.GetUpgradeRequest
-	88, // 88: coracle.machine.v1alpha1.MachineService.CancelUpgrade:input_type -> coracle.machine.v1alpha1.CancelUpgradeRequest
-	90, // 89: coracle.machine.v1alpha1.MachineService.Rollback:input_type -> coracle.machine.v1alpha1.RollbackRequest
-	71, // 90: coracle.machine.v1alpha1.MachineService.Reboot:input_type -> coracle.machine.v1alpha1.RebootRequest
-	73, // 91: coracle.machine.v1alpha1.MachineService.Shutdown:input_type -> coracle.machine.v1alpha1.ShutdownRequest
-	75, // 92: coracle.machine.v1alpha1.MachineService.Reset:input_type -> coracle.machine.v1alpha1.ResetRequest
-	2,  // 93: coracle.machine.v1alpha1.MachineService.GetVersion:output_type -> coracle.machine.v1alpha1.GetVersionResponse
-	4,  // 94: coracle.machine.v1alpha1.MachineService.GetStatus:output_type -> coracle.machine.v1alpha1.GetStatusResponse
-	6,  // 95: coracle.machine.v1alpha1.MachineService.WatchStatus:output_type -> coracle.machine.v1alpha1.WatchStatusResponse
-	23, // 96: coracle.machine.v1alpha1.MachineService.WatchHealth:output_type -> coracle.machine.v1alpha1.WatchHealthResponse
-	26, // 97: coracle.machine.v1alpha1.MachineService.GetConfig:output_type -> coracle.machine.v1alpha1.GetConfigResponse
-	29, // 98: coracle.machine.v1alpha1.MachineService.ApplyConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
-	29, // 99: coracle.machine.v1alpha1.MachineService.PatchConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
-	32, // 100: coracle.machine.v1alpha1.MachineService.ConfirmConfig:output_type -> coracle.machine.v1alpha1.ConfirmConfigResponse
-	34, // 101: coracle.machine.v1alpha1.MachineService.CancelConfig:output_type -> coracle.machine.v1alpha1.CancelConfigResponse
-	36, // 102: coracle.machine.v1alpha1.MachineService.ListServices:output_type -> coracle.machine.v1alpha1.ListServicesResponse
-	39, // 103: coracle.machine.v1alpha1.MachineService.RestartService:output_type -> coracle.machine.v1alpha1.RestartServiceResponse
-	41, // 104: coracle.machine.v1alpha1.MachineService.GetLogs:output_type -> coracle.machine.v1alpha1.GetLogsResponse
-	43, // 105: coracle.machine.v1alpha1.MachineService.GetEvents:output_type -> coracle.machine.v1alpha1.GetEventsResponse
-	46, // 106: coracle.machine.v1alpha1.MachineService.ListProcesses:output_type -> coracle.machine.v1alpha1.ListProcessesResponse
-	49, // 107: coracle.machine.v1alpha1.MachineService.GetMemory:output_type -> coracle.machine.v1alpha1.GetMemoryResponse
-	52, // 108: coracle.machine.v1alpha1.MachineService.ListMounts:output_type -> coracle.machine.v1alpha1.ListMountsResponse
-	55, // 109: coracle.machine.v1alpha1.MachineService.ListDisks:output_type -> coracle.machine.v1alpha1.ListDisksResponse
-	59, // 110: coracle.machine.v1alpha1.MachineService.GetNetwork:output_type -> coracle.machine.v1alpha1.GetNetworkResponse
-	63, // 111: coracle.machine.v1alpha1.MachineService.ListConnections:output_type -> coracle.machine.v1alpha1.ListConnectionsResponse
-	66, // 112: coracle.machine.v1alpha1.MachineService.GetTime:output_type -> coracle.machine.v1alpha1.GetTimeResponse
-	68, // 113: coracle.machine.v1alpha1.MachineService.GetKubeconfig:output_type -> coracle.machine.v1alpha1.GetKubeconfigResponse
-	70, // 114: coracle.machine.v1alpha1.MachineService.GetSupportBundle:output_type -> coracle.machine.v1alpha1.GetSupportBundleResponse
-	79, // 115: coracle.machine.v1alpha1.MachineService.UploadUpgrade:output_type -> coracle.machine.v1alpha1.UploadUpgradeResponse
-	82, // 116: coracle.machine.v1alpha1.MachineService.PullUpgrade:output_type -> coracle.machine.v1alpha1.PullUpgradeResponse
-	85, // 117: coracle.machine.v1alpha1.MachineService.GetUpgrade:output_type -> coracle.machine.v1alpha1.GetUpgradeResponse
-	89, // 118: coracle.machine.v1alpha1.MachineService.CancelUpgrade:output_type -> coracle.machine.v1alpha1.CancelUpgradeResponse
-	91, // 119: coracle.machine.v1alpha1.MachineService.Rollback:output_type -> coracle.machine.v1alpha1.RollbackResponse
-	72, // 120: coracle.machine.v1alpha1.MachineService.Reboot:output_type -> coracle.machine.v1alpha1.RebootResponse
-	74, // 121: coracle.machine.v1alpha1.MachineService.Shutdown:output_type -> coracle.machine.v1alpha1.ShutdownResponse
-	76, // 122: coracle.machine.v1alpha1.MachineService.Reset:output_type -> coracle.machine.v1alpha1.ResetResponse
-	93, // [93:123] is the sub-list for method output_type
-	63, // [63:93] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	7,   // 0: coracle.machine.v1alpha1.GetStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
+	7,   // 1: coracle.machine.v1alpha1.WatchStatusResponse.status:type_name -> coracle.machine.v1alpha1.Status
+	12,  // 2: coracle.machine.v1alpha1.Status.config:type_name -> coracle.machine.v1alpha1.ConfigStatus
+	100, // 3: coracle.machine.v1alpha1.Status.started:type_name -> google.protobuf.Timestamp
+	15,  // 4: coracle.machine.v1alpha1.Status.addresses:type_name -> coracle.machine.v1alpha1.Address
+	16,  // 5: coracle.machine.v1alpha1.Status.time:type_name -> coracle.machine.v1alpha1.TimeStatus
+	17,  // 6: coracle.machine.v1alpha1.Status.data:type_name -> coracle.machine.v1alpha1.DataStatus
+	18,  // 7: coracle.machine.v1alpha1.Status.memory:type_name -> coracle.machine.v1alpha1.MemoryStatus
+	19,  // 8: coracle.machine.v1alpha1.Status.kube:type_name -> coracle.machine.v1alpha1.KubeStatus
+	21,  // 9: coracle.machine.v1alpha1.Status.conditions:type_name -> coracle.machine.v1alpha1.Condition
+	10,  // 10: coracle.machine.v1alpha1.Status.upgrade:type_name -> coracle.machine.v1alpha1.UpgradeStatus
+	9,   // 11: coracle.machine.v1alpha1.Status.board:type_name -> coracle.machine.v1alpha1.Board
+	8,   // 12: coracle.machine.v1alpha1.Status.install:type_name -> coracle.machine.v1alpha1.InstallStatus
+	101, // 13: coracle.machine.v1alpha1.UpgradeStatus.trial_remaining:type_name -> google.protobuf.Duration
+	11,  // 14: coracle.machine.v1alpha1.UpgradeStatus.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	100, // 15: coracle.machine.v1alpha1.UpgradeOutcome.time:type_name -> google.protobuf.Timestamp
+	13,  // 16: coracle.machine.v1alpha1.ConfigStatus.sources:type_name -> coracle.machine.v1alpha1.ConfigSource
+	14,  // 17: coracle.machine.v1alpha1.ConfigStatus.trying:type_name -> coracle.machine.v1alpha1.ConfigTry
+	101, // 18: coracle.machine.v1alpha1.ConfigTry.remaining:type_name -> google.protobuf.Duration
+	100, // 19: coracle.machine.v1alpha1.TimeStatus.last_sync:type_name -> google.protobuf.Timestamp
+	20,  // 20: coracle.machine.v1alpha1.KubeStatus.components:type_name -> coracle.machine.v1alpha1.Component
+	100, // 21: coracle.machine.v1alpha1.Component.since:type_name -> google.protobuf.Timestamp
+	100, // 22: coracle.machine.v1alpha1.Condition.since:type_name -> google.protobuf.Timestamp
+	24,  // 23: coracle.machine.v1alpha1.WatchHealthResponse.checks:type_name -> coracle.machine.v1alpha1.HealthCheck
+	0,   // 24: coracle.machine.v1alpha1.ApplyConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
+	101, // 25: coracle.machine.v1alpha1.ApplyConfigRequest.try_for:type_name -> google.protobuf.Duration
+	0,   // 26: coracle.machine.v1alpha1.PatchConfigRequest.mode:type_name -> coracle.machine.v1alpha1.ApplyMode
+	101, // 27: coracle.machine.v1alpha1.PatchConfigRequest.try_for:type_name -> google.protobuf.Duration
+	30,  // 28: coracle.machine.v1alpha1.ApplyConfigResponse.changes:type_name -> coracle.machine.v1alpha1.ConfigChange
+	101, // 29: coracle.machine.v1alpha1.ApplyConfigResponse.try_for:type_name -> google.protobuf.Duration
+	37,  // 30: coracle.machine.v1alpha1.ListServicesResponse.services:type_name -> coracle.machine.v1alpha1.Service
+	100, // 31: coracle.machine.v1alpha1.Service.since:type_name -> google.protobuf.Timestamp
+	100, // 32: coracle.machine.v1alpha1.GetLogsRequest.since:type_name -> google.protobuf.Timestamp
+	100, // 33: coracle.machine.v1alpha1.GetEventsRequest.since:type_name -> google.protobuf.Timestamp
+	44,  // 34: coracle.machine.v1alpha1.GetEventsResponse.event:type_name -> coracle.machine.v1alpha1.Event
+	100, // 35: coracle.machine.v1alpha1.Event.time:type_name -> google.protobuf.Timestamp
+	47,  // 36: coracle.machine.v1alpha1.ListProcessesResponse.processes:type_name -> coracle.machine.v1alpha1.Process
+	101, // 37: coracle.machine.v1alpha1.Process.cpu_time:type_name -> google.protobuf.Duration
+	100, // 38: coracle.machine.v1alpha1.Process.started:type_name -> google.protobuf.Timestamp
+	99,  // 39: coracle.machine.v1alpha1.GetMemoryResponse.meminfo:type_name -> coracle.machine.v1alpha1.GetMemoryResponse.MeminfoEntry
+	50,  // 40: coracle.machine.v1alpha1.GetMemoryResponse.cgroups:type_name -> coracle.machine.v1alpha1.CgroupMemory
+	53,  // 41: coracle.machine.v1alpha1.ListMountsResponse.mounts:type_name -> coracle.machine.v1alpha1.Mount
+	56,  // 42: coracle.machine.v1alpha1.ListDisksResponse.disks:type_name -> coracle.machine.v1alpha1.Disk
+	57,  // 43: coracle.machine.v1alpha1.Disk.partitions:type_name -> coracle.machine.v1alpha1.Partition
+	60,  // 44: coracle.machine.v1alpha1.GetNetworkResponse.interfaces:type_name -> coracle.machine.v1alpha1.Interface
+	61,  // 45: coracle.machine.v1alpha1.GetNetworkResponse.routes:type_name -> coracle.machine.v1alpha1.Route
+	64,  // 46: coracle.machine.v1alpha1.ListConnectionsResponse.connections:type_name -> coracle.machine.v1alpha1.Connection
+	100, // 47: coracle.machine.v1alpha1.GetTimeResponse.now:type_name -> google.protobuf.Timestamp
+	16,  // 48: coracle.machine.v1alpha1.GetTimeResponse.status:type_name -> coracle.machine.v1alpha1.TimeStatus
+	101, // 49: coracle.machine.v1alpha1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
+	71,  // 50: coracle.machine.v1alpha1.CreateTokenResponse.info:type_name -> coracle.machine.v1alpha1.JoinToken
+	100, // 51: coracle.machine.v1alpha1.JoinToken.expires:type_name -> google.protobuf.Timestamp
+	71,  // 52: coracle.machine.v1alpha1.ListTokensResponse.tokens:type_name -> coracle.machine.v1alpha1.JoinToken
+	84,  // 53: coracle.machine.v1alpha1.UploadUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
+	87,  // 54: coracle.machine.v1alpha1.UploadUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	84,  // 55: coracle.machine.v1alpha1.PullUpgradeRequest.options:type_name -> coracle.machine.v1alpha1.UpgradeOptions
+	100, // 56: coracle.machine.v1alpha1.PullUpgradeRequest.at:type_name -> google.protobuf.Timestamp
+	90,  // 57: coracle.machine.v1alpha1.PullUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
+	87,  // 58: coracle.machine.v1alpha1.PullUpgradeResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	93,  // 59: coracle.machine.v1alpha1.GetUpgradeResponse.slots:type_name -> coracle.machine.v1alpha1.Slot
+	101, // 60: coracle.machine.v1alpha1.GetUpgradeResponse.trial_remaining:type_name -> google.protobuf.Duration
+	11,  // 61: coracle.machine.v1alpha1.GetUpgradeResponse.last:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	11,  // 62: coracle.machine.v1alpha1.GetUpgradeResponse.refused:type_name -> coracle.machine.v1alpha1.UpgradeOutcome
+	94,  // 63: coracle.machine.v1alpha1.GetUpgradeResponse.scheduled:type_name -> coracle.machine.v1alpha1.ScheduledUpgrade
+	90,  // 64: coracle.machine.v1alpha1.GetUpgradeResponse.progress:type_name -> coracle.machine.v1alpha1.UpgradeProgress
+	100, // 65: coracle.machine.v1alpha1.ScheduledUpgrade.at:type_name -> google.protobuf.Timestamp
+	87,  // 66: coracle.machine.v1alpha1.RollbackResponse.result:type_name -> coracle.machine.v1alpha1.UpgradeResult
+	1,   // 67: coracle.machine.v1alpha1.MachineService.GetVersion:input_type -> coracle.machine.v1alpha1.GetVersionRequest
+	3,   // 68: coracle.machine.v1alpha1.MachineService.GetStatus:input_type -> coracle.machine.v1alpha1.GetStatusRequest
+	5,   // 69: coracle.machine.v1alpha1.MachineService.WatchStatus:input_type -> coracle.machine.v1alpha1.WatchStatusRequest
+	22,  // 70: coracle.machine.v1alpha1.MachineService.WatchHealth:input_type -> coracle.machine.v1alpha1.WatchHealthRequest
+	25,  // 71: coracle.machine.v1alpha1.MachineService.GetConfig:input_type -> coracle.machine.v1alpha1.GetConfigRequest
+	27,  // 72: coracle.machine.v1alpha1.MachineService.ApplyConfig:input_type -> coracle.machine.v1alpha1.ApplyConfigRequest
+	28,  // 73: coracle.machine.v1alpha1.MachineService.PatchConfig:input_type -> coracle.machine.v1alpha1.PatchConfigRequest
+	31,  // 74: coracle.machine.v1alpha1.MachineService.ConfirmConfig:input_type -> coracle.machine.v1alpha1.ConfirmConfigRequest
+	33,  // 75: coracle.machine.v1alpha1.MachineService.CancelConfig:input_type -> coracle.machine.v1alpha1.CancelConfigRequest
+	35,  // 76: coracle.machine.v1alpha1.MachineService.ListServices:input_type -> coracle.machine.v1alpha1.ListServicesRequest
+	38,  // 77: coracle.machine.v1alpha1.MachineService.RestartService:input_type -> coracle.machine.v1alpha1.RestartServiceRequest
+	40,  // 78: coracle.machine.v1alpha1.MachineService.GetLogs:input_type -> coracle.machine.v1alpha1.GetLogsRequest
+	42,  // 79: coracle.machine.v1alpha1.MachineService.GetEvents:input_type -> coracle.machine.v1alpha1.GetEventsRequest
+	45,  // 80: coracle.machine.v1alpha1.MachineService.ListProcesses:input_type -> coracle.machine.v1alpha1.ListProcessesRequest
+	48,  // 81: coracle.machine.v1alpha1.MachineService.GetMemory:input_type -> coracle.machine.v1alpha1.GetMemoryRequest
+	51,  // 82: coracle.machine.v1alpha1.MachineService.ListMounts:input_type -> coracle.machine.v1alpha1.ListMountsRequest
+	54,  // 83: coracle.machine.v1alpha1.MachineService.ListDisks:input_type -> coracle.machine.v1alpha1.ListDisksRequest
+	58,  // 84: coracle.machine.v1alpha1.MachineService.GetNetwork:input_type -> coracle.machine.v1alpha1.GetNetworkRequest
+	62,  // 85: coracle.machine.v1alpha1.MachineService.ListConnections:input_type -> coracle.machine.v1alpha1.ListConnectionsRequest
+	65,  // 86: coracle.machine.v1alpha1.MachineService.GetTime:input_type -> coracle.machine.v1alpha1.GetTimeRequest
+	67,  // 87: coracle.machine.v1alpha1.MachineService.GetKubeconfig:input_type -> coracle.machine.v1alpha1.GetKubeconfigRequest
+	69,  // 88: coracle.machine.v1alpha1.MachineService.CreateToken:input_type -> coracle.machine.v1alpha1.CreateTokenRequest
+	72,  // 89: coracle.machine.v1alpha1.MachineService.ListTokens:input_type -> coracle.machine.v1alpha1.ListTokensRequest
+	74,  // 90: coracle.machine.v1alpha1.MachineService.DeleteToken:input_type -> coracle.machine.v1alpha1.DeleteTokenRequest
+	76,  // 91: coracle.machine.v1alpha1.MachineService.GetSupportBundle:input_type -> coracle.machine.v1alpha1.GetSupportBundleRequest
+	85,  // 92: coracle.machine.v1alpha1.MachineService.UploadUpgrade:input_type -> coracle.machine.v1alpha1.UploadUpgradeRequest
+	88,  // 93: coracle.machine.v1alpha1.MachineService.PullUpgrade:input_type -> coracle.machine.v1alpha1.PullUpgradeRequest
+	91,  // 94: coracle.machine.v1alpha1.MachineService.GetUpgrade:input_type -> coracle.machine.v1alpha1.GetUpgradeRequest
+	95,  // 95: coracle.machine.v1alpha1.MachineService.CancelUpgrade:input_type -> coracle.machine.v1alpha1.CancelUpgradeRequest
+	97,  // 96: coracle.machine.v1alpha1.MachineService.Rollback:input_type -> coracle.machine.v1alpha1.RollbackRequest
+	78,  // 97: coracle.machine.v1alpha1.MachineService.Reboot:input_type -> coracle.machine.v1alpha1.RebootRequest
+	80,  // 98: coracle.machine.v1alpha1.MachineService.Shutdown:input_type -> coracle.machine.v1alpha1.ShutdownRequest
+	82,  // 99: coracle.machine.v1alpha1.MachineService.Reset:input_type -> coracle.machine.v1alpha1.ResetRequest
+	2,   // 100: coracle.machine.v1alpha1.MachineService.GetVersion:output_type -> coracle.machine.v1alpha1.GetVersionResponse
+	4,   // 101: coracle.machine.v1alpha1.MachineService.GetStatus:output_type -> coracle.machine.v1alpha1.GetStatusResponse
+	6,   // 102: coracle.machine.v1alpha1.MachineService.WatchStatus:output_type -> coracle.machine.v1alpha1.WatchStatusResponse
+	23,  // 103: coracle.machine.v1alpha1.MachineService.WatchHealth:output_type -> coracle.machine.v1alpha1.WatchHealthResponse
+	26,  // 104: coracle.machine.v1alpha1.MachineService.GetConfig:output_type -> coracle.machine.v1alpha1.GetConfigResponse
+	29,  // 105: coracle.machine.v1alpha1.MachineService.ApplyConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
+	29,  // 106: coracle.machine.v1alpha1.MachineService.PatchConfig:output_type -> coracle.machine.v1alpha1.ApplyConfigResponse
+	32,  // 107: coracle.machine.v1alpha1.MachineService.ConfirmConfig:output_type -> coracle.machine.v1alpha1.ConfirmConfigResponse
+	34,  // 108: coracle.machine.v1alpha1.MachineService.CancelConfig:output_type -> coracle.machine.v1alpha1.CancelConfigResponse
+	36,  // 109: coracle.machine.v1alpha1.MachineService.ListServices:output_type -> coracle.machine.v1alpha1.ListServicesResponse
+	39,  // 110: coracle.machine.v1alpha1.MachineService.RestartService:output_type -> coracle.machine.v1alpha1.RestartServiceResponse
+	41,  // 111: coracle.machine.v1alpha1.MachineService.GetLogs:output_type -> coracle.machine.v1alpha1.GetLogsResponse
+	43,  // 112: coracle.machine.v1alpha1.MachineService.GetEvents:output_type -> coracle.machine.v1alpha1.GetEventsResponse
+	46,  // 113: coracle.machine.v1alpha1.MachineService.ListProcesses:output_type -> coracle.machine.v1alpha1.ListProcessesResponse
+	49,  // 114: coracle.machine.v1alpha1.MachineService.GetMemory:output_type -> coracle.machine.v1alpha1.GetMemoryResponse
+	52,  // 115: coracle.machine.v1alpha1.MachineService.ListMounts:output_type -> coracle.machine.v1alpha1.ListMountsResponse
+	55,  // 116: coracle.machine.v1alpha1.MachineService.ListDisks:output_type -> coracle.machine.v1alpha1.ListDisksResponse
+	59,  // 117: coracle.machine.v1alpha1.MachineService.GetNetwork:output_type -> coracle.machine.v1alpha1.GetNetworkResponse
+	63,  // 118: coracle.machine.v1alpha1.MachineService.ListConnections:output_type -> coracle.machine.v1alpha1.ListConnectionsResponse
+	66,  // 119: coracle.machine.v1alpha1.MachineService.GetTime:output_type -> coracle.machine.v1alpha1.GetTimeResponse
+	68,  // 120: coracle.machine.v1alpha1.MachineService.GetKubeconfig:output_type -> coracle.machine.v1alpha1.GetKubeconfigResponse
+	70,  // 121: coracle.machine.v1alpha1.MachineService.CreateToken:output_type -> coracle.machine.v1alpha1.CreateTokenResponse
+	73,  // 122: coracle.machine.v1alpha1.MachineService.ListTokens:output_type -> coracle.machine.v1alpha1.ListTokensResponse
+	75,  // 123: coracle.machine.v1alpha1.MachineService.DeleteToken:output_type -> coracle.machine.v1alpha1.DeleteTokenResponse
+	77,  // 124: coracle.machine.v1alpha1.MachineService.GetSupportBundle:output_type -> coracle.machine.v1alpha1.GetSupportBundleResponse
+	86,  // 125: coracle.machine.v1alpha1.MachineService.UploadUpgrade:output_type -> coracle.machine.v1alpha1.UploadUpgradeResponse
+	89,  // 126: coracle.machine.v1alpha1.MachineService.PullUpgrade:output_type -> coracle.machine.v1alpha1.PullUpgradeResponse
+	92,  // 127: coracle.machine.v1alpha1.MachineService.GetUpgrade:output_type -> coracle.machine.v1alpha1.GetUpgradeResponse
+	96,  // 128: coracle.machine.v1alpha1.MachineService.CancelUpgrade:output_type -> coracle.machine.v1alpha1.CancelUpgradeResponse
+	98,  // 129: coracle.machine.v1alpha1.MachineService.Rollback:output_type -> coracle.machine.v1alpha1.RollbackResponse
+	79,  // 130: coracle.machine.v1alpha1.MachineService.Reboot:output_type -> coracle.machine.v1alpha1.RebootResponse
+	81,  // 131: coracle.machine.v1alpha1.MachineService.Shutdown:output_type -> coracle.machine.v1alpha1.ShutdownResponse
+	83,  // 132: coracle.machine.v1alpha1.MachineService.Reset:output_type -> coracle.machine.v1alpha1.ResetResponse
+	100, // [100:133] is the sub-list for method output_type
+	67,  // [67:100] is the sub-list for method input_type
+	67,  // [67:67] is the sub-list for extension type_name
+	67,  // [67:67] is the sub-list for extension extendee
+	0,   // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_coracle_machine_v1alpha1_machine_proto_init() }
@@ -6188,7 +6559,7 @@ func file_coracle_machine_v1alpha1_machine_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_coracle_machine_v1alpha1_machine_proto_rawDesc), len(file_coracle_machine_v1alpha1_machine_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   92,
+			NumMessages:   99,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

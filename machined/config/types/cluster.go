@@ -5,8 +5,12 @@ import "net/netip"
 // Cluster is what all machines of a cluster have in common.
 type Cluster struct {
 	// Where the Kubernetes API of the cluster is reached: a host name or an address, with a port if it is not 6443. On a server it goes
-	// into the certificate of the API and into kubeconfigs. Default: the server's address.
-	Endpoint  string    `yaml:"endpoint" example:"kube.example.com:6443" applies:"kube"`
+	// into the certificate of the API, into kubeconfigs, and to who makes a token. An agent has to have it. Default: the server's
+	// address.
+	Endpoint string `yaml:"endpoint" example:"kube.example.com:6443" applies:"kube"`
+	// Join token of an agent, which has to have one: what coraclectl token create has printed, on a server. Once the machine has
+	// joined, it is needed only if its certificate ends or its name changes.
+	Token     string    `yaml:"token" example:"coracle1.0123…cdef.abc123.0123456789abcdef" secret:"true" applies:"kube"`
 	Datastore Datastore `yaml:"datastore"`
 	// Network of pods, IPv4; each node takes a /24 of it. With an IPv6 network behind a comma, /48 to /64, pods and Services have
 	// addresses of both families (dual-stack), and each node takes a /64 of it.

@@ -29,7 +29,7 @@ func (a *app) configCommand() *cobra.Command {
 }
 
 func (a *app) configNewCommand() *cobra.Command {
-	var name, role string
+	var first firstConfig
 	c := &cobra.Command{
 		Use:     "new",
 		Short:   "Print a first config, with your key as admin",
@@ -41,7 +41,7 @@ func (a *app) configNewCommand() *cobra.Command {
 			if err != nil {
 				return usagef("%w; make a key with: coraclectl init", err)
 			}
-			text, err := firstConfig(name, role, keys.Public(key))
+			text, err := first.text(keys.Public(key))
 			if err != nil {
 				return err
 			}
@@ -49,8 +49,7 @@ func (a *app) configNewCommand() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&name, "name", "", "name of the machine (default: it makes one of its ID)")
-	c.Flags().StringVar(&role, "role", "server", "role of the machine")
+	first.flags(c)
 	return c
 }
 

@@ -43,6 +43,7 @@ type fake struct {
 	answer   *pb.ApplyConfigResponse
 	called   []string
 	endpoint string // of GetKubeconfig
+	token    *pb.CreateTokenRequest
 	torn     bool   // the first stream of WatchHealth ends early
 	healthy  []bool // answers of WatchHealth, in turn; the last one stays
 	logs     *pb.GetLogsRequest

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) initCommand() *cobra.Command {
-	var name, role string
+	var first firstConfig
 	c := &cobra.Command{
 		Use:   "init [FILE]",
 		Short: "Make a key for me, and a first machine config",
@@ -22,7 +22,8 @@ func (a *app) initCommand() *cobra.Command {
 Neither a key nor a file that is there is ever overwritten. The public key is printed: it is what others put into the
 machine.api.keys of their machines.`,
 		Example: `  coraclectl init
-  coraclectl init --name edge-1 edge-1.yaml`,
+  coraclectl init --name edge-1 edge-1.yaml
+  coraclectl init --role agent --endpoint 192.0.2.7 --token coracle1.… edge-2.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			file := "machine.yaml"
@@ -39,7 +40,7 @@ machine.api.keys of their machines.`,
 			if made {
 				a.say("made your private key: %s; keep a copy of it in a safe place", path)
 			}
-			text, err := firstConfig(name, role, keys.Public(key))
+			text, err := first.text(keys.Public(key))
 			if err != nil {
 				return err
 			}
@@ -55,18 +56,34 @@ machine.api.keys of their machines.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&name, "name", "", "name of the machine (default: it makes one of its ID)")
-	c.Flags().StringVar(&role, "role", "server", "role of the machine")
+	first.flags(c)
 	return c
 }
 
 // firstConfig is a machine config that lets in one admin.
-func firstConfig(name, role string, key keys.PublicKey) ([]byte, error) {
+type firstConfig struct{ name, role, endpoint, token string }
+
+func (f *firstConfig) flags(c *cobra.Command) {
+	c.Flags().StringVar(&f.name, "name", "", "name of the machine (default: it makes one of its ID)")
+	c.Flags().StringVar(&f.role, "role", "server", "role of the machine: server or agent")
+	c.Flags().StringVar(&f.endpoint, "endpoint", "", "where the Kubernetes API is reached, host[:port]; an agent has to know it")
+	c.Flags().StringVar(&f.token, "token", "", "of an agent: what coraclectl token create has printed")
+}
+
+func (f *firstConfig) text(key keys.PublicKey) ([]byte, error) {
 	text := "# docs/config.md has every field.\napiVersion: coracle/v1alpha1\nkind: MachineConfig\nmachine:\n"
-	if name != "" {
-		text += "  name: " + name + "\n"
+	if f.name != "" {
+		text += "  name: " + f.name + "\n"
 	}
-	text += "  role: " + role + "\n  api:\n    keys:\n      - {name: me, role: admin, key: \"" + key.String() + "\"}\n"
+	text += "  role: " + f.role + "\n  api:\n    keys:\n      - {name: me, role: admin, key: \"" + key.String() + "\"}\n"
+	if f.endpoint != "" || f.token != "" {
+		text += "cluster:\n"
+	}
+	for _, field := range []struct{ name, value string }{{"endpoint", f.endpoint}, {"token", f.token}} {
+		if field.value != "" {
+			text += "  " + field.name + ": " + field.value + "\n"
+		}
+	}
 	if _, err := config.Parse("config", []byte(text)); err != nil {
 		return nil, usage(err)
 	}

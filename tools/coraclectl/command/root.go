@@ -152,7 +152,7 @@ var groups = []struct {
 		(*app).timeCommand, (*app).bundleCommand,
 	}},
 	{"upgrade", "Upgrade:", []func(*app) *cobra.Command{(*app).upgradeCommand, (*app).rollbackCommand, (*app).slotsCommand, (*app).slotCommand}},
-	{"act", "Act:", []func(*app) *cobra.Command{(*app).kubeconfigCommand, (*app).rebootCommand, (*app).shutdownCommand, (*app).resetCommand}},
+	{"act", "Act:", []func(*app) *cobra.Command{(*app).kubeconfigCommand, (*app).tokenCommand, (*app).rebootCommand, (*app).shutdownCommand, (*app).resetCommand}},
 	{"other", "Other:", []func(*app) *cobra.Command{(*app).versionCommand}},
 }
 

@@ -100,6 +100,15 @@ const (
 	// MachineServiceGetKubeconfigProcedure is the fully-qualified name of the MachineService's
 	// GetKubeconfig RPC.
 	MachineServiceGetKubeconfigProcedure = "/coracle.machine.v1alpha1.MachineService/GetKubeconfig"
+	// MachineServiceCreateTokenProcedure is the fully-qualified name of the MachineService's
+	// CreateToken RPC.
+	MachineServiceCreateTokenProcedure = "/coracle.machine.v1alpha1.MachineService/CreateToken"
+	// MachineServiceListTokensProcedure is the fully-qualified name of the MachineService's ListTokens
+	// RPC.
+	MachineServiceListTokensProcedure = "/coracle.machine.v1alpha1.MachineService/ListTokens"
+	// MachineServiceDeleteTokenProcedure is the fully-qualified name of the MachineService's
+	// DeleteToken RPC.
+	MachineServiceDeleteTokenProcedure = "/coracle.machine.v1alpha1.MachineService/DeleteToken"
 	// MachineServiceGetSupportBundleProcedure is the fully-qualified name of the MachineService's
 	// GetSupportBundle RPC.
 	MachineServiceGetSupportBundleProcedure = "/coracle.machine.v1alpha1.MachineService/GetSupportBundle"
@@ -169,6 +178,12 @@ type MachineServiceClient interface {
 	GetTime(context.Context, *connect.Request[machinepb.GetTimeRequest]) (*connect.Response[machinepb.GetTimeResponse], error)
 	// GetKubeconfig gives the cluster administrator's kubeconfig.
 	GetKubeconfig(context.Context, *connect.Request[machinepb.GetKubeconfigRequest]) (*connect.Response[machinepb.GetKubeconfigResponse], error)
+	// CreateToken makes a token with which agents join the cluster of this server.
+	CreateToken(context.Context, *connect.Request[machinepb.CreateTokenRequest]) (*connect.Response[machinepb.CreateTokenResponse], error)
+	// ListTokens lists the tokens with which agents may join, without their secrets.
+	ListTokens(context.Context, *connect.Request[machinepb.ListTokensRequest]) (*connect.Response[machinepb.ListTokensResponse], error)
+	// DeleteToken takes a token back. Agents that have joined with it stay.
+	DeleteToken(context.Context, *connect.Request[machinepb.DeleteTokenRequest]) (*connect.Response[machinepb.DeleteTokenResponse], error)
 	// GetSupportBundle sends a gzip-compressed tar of all that helps to find out what is wrong, without secrets.
 	GetSupportBundle(context.Context, *connect.Request[machinepb.GetSupportBundleRequest]) (*connect.ServerStreamForClient[machinepb.GetSupportBundleResponse], error)
 	// UploadUpgrade installs the artifact that the caller sends into the slot that does not run, and has it tried.
@@ -326,6 +341,24 @@ func NewMachineServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(machineServiceMethods.ByName("GetKubeconfig")),
 			connect.WithClientOptions(opts...),
 		),
+		createToken: connect.NewClient[machinepb.CreateTokenRequest, machinepb.CreateTokenResponse](
+			httpClient,
+			baseURL+MachineServiceCreateTokenProcedure,
+			connect.WithSchema(machineServiceMethods.ByName("CreateToken")),
+			connect.WithClientOptions(opts...),
+		),
+		listTokens: connect.NewClient[machinepb.ListTokensRequest, machinepb.ListTokensResponse](
+			httpClient,
+			baseURL+MachineServiceListTokensProcedure,
+			connect.WithSchema(machineServiceMethods.ByName("ListTokens")),
+			connect.WithClientOptions(opts...),
+		),
+		deleteToken: connect.NewClient[machinepb.DeleteTokenRequest, machinepb.DeleteTokenResponse](
+			httpClient,
+			baseURL+MachineServiceDeleteTokenProcedure,
+			connect.WithSchema(machineServiceMethods.ByName("DeleteToken")),
+			connect.WithClientOptions(opts...),
+		),
 		getSupportBundle: connect.NewClient[machinepb.GetSupportBundleRequest, machinepb.GetSupportBundleResponse](
 			httpClient,
 			baseURL+MachineServiceGetSupportBundleProcedure,
@@ -406,6 +439,9 @@ type machineServiceClient struct {
 	listConnections  *connect.Client[machinepb.ListConnectionsRequest, machinepb.ListConnectionsResponse]
 	getTime          *connect.Client[machinepb.GetTimeRequest, machinepb.GetTimeResponse]
 	getKubeconfig    *connect.Client[machinepb.GetKubeconfigRequest, machinepb.GetKubeconfigResponse]
+	createToken      *connect.Client[machinepb.CreateTokenRequest, machinepb.CreateTokenResponse]
+	listTokens       *connect.Client[machinepb.ListTokensRequest, machinepb.ListTokensResponse]
+	deleteToken      *connect.Client[machinepb.DeleteTokenRequest, machinepb.DeleteTokenResponse]
 	getSupportBundle *connect.Client[machinepb.GetSupportBundleRequest, machinepb.GetSupportBundleResponse]
 	uploadUpgrade    *connect.Client[machinepb.UploadUpgradeRequest, machinepb.UploadUpgradeResponse]
 	pullUpgrade      *connect.Client[machinepb.PullUpgradeRequest, machinepb.PullUpgradeResponse]
@@ -522,6 +558,21 @@ func (c *machineServiceClient) GetKubeconfig(ctx context.Context, req *connect.R
 	return c.getKubeconfig.CallUnary(ctx, req)
 }
 
+// CreateToken calls coracle.machine.v1alpha1.MachineService.CreateToken.
+func (c *machineServiceClient) CreateToken(ctx context.Context, req *connect.Request[machinepb.CreateTokenRequest]) (*connect.Response[machinepb.CreateTokenResponse], error) {
+	return c.createToken.CallUnary(ctx, req)
+}
+
+// ListTokens calls coracle.machine.v1alpha1.MachineService.ListTokens.
+func (c *machineServiceClient) ListTokens(ctx context.Context, req *connect.Request[machinepb.ListTokensRequest]) (*connect.Response[machinepb.ListTokensResponse], error) {
+	return c.listTokens.CallUnary(ctx, req)
+}
+
+// DeleteToken calls coracle.machine.v1alpha1.MachineService.DeleteToken.
+func (c *machineServiceClient) DeleteToken(ctx context.Context, req *connect.Request[machinepb.DeleteTokenRequest]) (*connect.Response[machinepb.DeleteTokenResponse], error) {
+	return c.deleteToken.CallUnary(ctx, req)
+}
+
 // GetSupportBundle calls coracle.machine.v1alpha1.MachineService.GetSupportBundle.
 func (c *machineServiceClient) GetSupportBundle(ctx context.Context, req *connect.Request[machinepb.GetSupportBundleRequest]) (*connect.ServerStreamForClient[machinepb.GetSupportBundleResponse], error) {
 	return c.getSupportBundle.CallServerStream(ctx, req)
@@ -612,6 +663,12 @@ type MachineServiceHandler interface {
 	GetTime(context.Context, *connect.Request[machinepb.GetTimeRequest]) (*connect.Response[machinepb.GetTimeResponse], error)
 	// GetKubeconfig gives the cluster administrator's kubeconfig.
 	GetKubeconfig(context.Context, *connect.Request[machinepb.GetKubeconfigRequest]) (*connect.Response[machinepb.GetKubeconfigResponse], error)
+	// CreateToken makes a token with which agents join the cluster of this server.
+	CreateToken(context.Context, *connect.Request[machinepb.CreateTokenRequest]) (*connect.Response[machinepb.CreateTokenResponse], error)
+	// ListTokens lists the tokens with which agents may join, without their secrets.
+	ListTokens(context.Context, *connect.Request[machinepb.ListTokensRequest]) (*connect.Response[machinepb.ListTokensResponse], error)
+	// DeleteToken takes a token back. Agents that have joined with it stay.
+	DeleteToken(context.Context, *connect.Request[machinepb.DeleteTokenRequest]) (*connect.Response[machinepb.DeleteTokenResponse], error)
 	// GetSupportBundle sends a gzip-compressed tar of all that helps to find out what is wrong, without secrets.
 	GetSupportBundle(context.Context, *connect.Request[machinepb.GetSupportBundleRequest], *connect.ServerStream[machinepb.GetSupportBundleResponse]) error
 	// UploadUpgrade installs the artifact that the caller sends into the slot that does not run, and has it tried.
@@ -765,6 +822,24 @@ func NewMachineServiceHandler(svc MachineServiceHandler, opts ...connect.Handler
 		connect.WithSchema(machineServiceMethods.ByName("GetKubeconfig")),
 		connect.WithHandlerOptions(opts...),
 	)
+	machineServiceCreateTokenHandler := connect.NewUnaryHandler(
+		MachineServiceCreateTokenProcedure,
+		svc.CreateToken,
+		connect.WithSchema(machineServiceMethods.ByName("CreateToken")),
+		connect.WithHandlerOptions(opts...),
+	)
+	machineServiceListTokensHandler := connect.NewUnaryHandler(
+		MachineServiceListTokensProcedure,
+		svc.ListTokens,
+		connect.WithSchema(machineServiceMethods.ByName("ListTokens")),
+		connect.WithHandlerOptions(opts...),
+	)
+	machineServiceDeleteTokenHandler := connect.NewUnaryHandler(
+		MachineServiceDeleteTokenProcedure,
+		svc.DeleteToken,
+		connect.WithSchema(machineServiceMethods.ByName("DeleteToken")),
+		connect.WithHandlerOptions(opts...),
+	)
 	machineServiceGetSupportBundleHandler := connect.NewServerStreamHandler(
 		MachineServiceGetSupportBundleProcedure,
 		svc.GetSupportBundle,
@@ -863,6 +938,12 @@ func NewMachineServiceHandler(svc MachineServiceHandler, opts ...connect.Handler
 			machineServiceGetTimeHandler.ServeHTTP(w, r)
 		case MachineServiceGetKubeconfigProcedure:
 			machineServiceGetKubeconfigHandler.ServeHTTP(w, r)
+		case MachineServiceCreateTokenProcedure:
+			machineServiceCreateTokenHandler.ServeHTTP(w, r)
+		case MachineServiceListTokensProcedure:
+			machineServiceListTokensHandler.ServeHTTP(w, r)
+		case MachineServiceDeleteTokenProcedure:
+			machineServiceDeleteTokenHandler.ServeHTTP(w, r)
 		case MachineServiceGetSupportBundleProcedure:
 			machineServiceGetSupportBundleHandler.ServeHTTP(w, r)
 		case MachineServiceUploadUpgradeProcedure:
@@ -972,6 +1053,18 @@ func (UnimplementedMachineServiceHandler) GetTime(context.Context, *connect.Requ
 
 func (UnimplementedMachineServiceHandler) GetKubeconfig(context.Context, *connect.Request[machinepb.GetKubeconfigRequest]) (*connect.Response[machinepb.GetKubeconfigResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.GetKubeconfig is not implemented"))
+}
+
+func (UnimplementedMachineServiceHandler) CreateToken(context.Context, *connect.Request[machinepb.CreateTokenRequest]) (*connect.Response[machinepb.CreateTokenResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.CreateToken is not implemented"))
+}
+
+func (UnimplementedMachineServiceHandler) ListTokens(context.Context, *connect.Request[machinepb.ListTokensRequest]) (*connect.Response[machinepb.ListTokensResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.ListTokens is not implemented"))
+}
+
+func (UnimplementedMachineServiceHandler) DeleteToken(context.Context, *connect.Request[machinepb.DeleteTokenRequest]) (*connect.Response[machinepb.DeleteTokenResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("coracle.machine.v1alpha1.MachineService.DeleteToken is not implemented"))
 }
 
 func (UnimplementedMachineServiceHandler) GetSupportBundle(context.Context, *connect.Request[machinepb.GetSupportBundleRequest], *connect.ServerStream[machinepb.GetSupportBundleResponse]) error {
