@@ -85,6 +85,13 @@ func (f files) isRegistered(r registered) bool {
 	return err == nil && json.Unmarshal(text, &was) == nil && was == r
 }
 
+// hasRegistered reports whether this machine is, or was, a node of the cluster, by whatever name.
+func (f files) hasRegistered() bool {
+	var was registered
+	text, err := os.ReadFile(f.node())
+	return err == nil && json.Unmarshal(text, &was) == nil && was.Node != ""
+}
+
 func (f files) register(r registered) error {
 	text, err := json.Marshal(r)
 	if err != nil {

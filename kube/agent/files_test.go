@@ -96,8 +96,11 @@ func TestTornFiles(t *testing.T) {
 	if f.isRegistered(registered{}) {
 		t.Error("registered")
 	}
+	if f.hasRegistered() {
+		t.Error("has registered")
+	}
 	own, told := registered{"edge-2", "abc"}, control.Cluster{PodCIDR: "10.42.0.0/16"}
-	if err := f.register(own); err != nil || !f.isRegistered(own) || f.isRegistered(registered{"edge-2", "def"}) {
+	if err := f.register(own); err != nil || !f.isRegistered(own) || f.isRegistered(registered{"edge-2", "def"}) || !f.hasRegistered() {
 		t.Errorf("registered: %v", err)
 	}
 	if err := f.writeCluster(told); err != nil {

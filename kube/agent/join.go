@@ -96,9 +96,13 @@ func (j *Joiner) Once(ctx context.Context) (control.Cluster, error) {
 // authority is that of the cluster, which is known or asked for.
 func (j *Joiner) authority(ctx context.Context) (*x509.Certificate, error) {
 	c, err := j.files().readAuthority()
-	if err != nil || c != nil {
-		return c, err
+	if err != nil {
+		return nil, err
 	}
+	if c != nil && (token.Hash(c) == j.Token.Hash || j.files().hasRegistered()) {
+		return c, nil
+	}
+	// None, or that of a cluster that this machine has a token for no longer and has never been in.
 	if c, err = discover(ctx, j.Endpoint, j.Token.Hash); err != nil {
 		return nil, err
 	}

@@ -28,9 +28,13 @@ type Reserved struct {
 	Names     []string       // by which the API is reached, "localhost" and the servers' own names among them
 	Addresses []net.IP       // likewise
 	Networks  []netip.Prefix // of pods and Services
+	Domains   []string       // of Services: what is below them
 }
 
 func (r Reserved) name(name string) bool {
+	if slices.ContainsFunc(r.Domains, func(d string) bool { return strings.HasSuffix(name, "."+d) }) {
+		return true
+	}
 	return slices.ContainsFunc(r.Names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
@@ -93,7 +97,7 @@ func judgeJoin(name string, nodes []*corev1.Node, reserved Reserved) (verdict, s
 	taken := find(nodes, name)
 	switch {
 	case reserved.name(name), taken != nil && isServer(taken):
-		return deny, fmt.Sprintf("the name %s is that of a server; give this machine another one (machine.name)", name)
+		return deny, fmt.Sprintf("the name %s is that of a server or a Service; give this machine another one (machine.name)", name)
 	case taken != nil && isReady(taken):
 		return deny, fmt.Sprintf("a machine with the name %s is in the cluster, and Ready; give this one another name (machine.name), or, if it is the same machine after a reset, "+
 			"kubectl delete node %s", name, name)

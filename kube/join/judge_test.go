@@ -39,7 +39,7 @@ func nodes() []*corev1.Node {
 
 var reserved = Reserved{
 	Names: []string{"localhost", "kubernetes", "server-1", "kube.example.com"}, Addresses: []net.IP{net.IPv4(192, 0, 2, 1), net.IPv4(203, 0, 113, 5)},
-	Networks: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16"), netip.MustParsePrefix("10.43.0.0/16")},
+	Domains: []string{"svc", "cluster.local"}, Networks: []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16"), netip.MustParsePrefix("10.43.0.0/16")},
 }
 
 // request is a request for a certificate of a node, with changes.
@@ -106,6 +106,7 @@ func TestJudge(t *testing.T) {
 		"a name in use":                {joins(func(r *request) { r.cn = "system:node:edge-2" }), deny, "kubectl delete node edge-2"},
 		"a server's name":              {joins(func(r *request) { r.cn = "system:node:server-1" }), deny, "that of a server"},
 		"the name of the API":          {joins(func(r *request) { r.cn = "system:node:kube.example.com" }), deny, "that of a server"},
+		"the name of a Service":        {joins(func(r *request) { r.cn = "system:node:web.default.svc" }), deny, "that of a server or a Service"},
 		"no name":                      {joins(func(r *request) { r.cn = "system:node:" }), deny, "cannot be the name"},
 		"no node":                      {joins(func(r *request) { r.cn = "admin" }), deny, "not the request of a kubelet"},
 		"an administrator":             {joins(func(r *request) { r.o = "system:masters" }), deny, "not the request of a kubelet"},

@@ -76,6 +76,7 @@ func TestJoin(t *testing.T) {
 		unknown := good
 		unknown.Secret = "0123456789abcdef"
 		fails("an unknown token", prepare(joiner("edge-2", "b", unknown)), "make a new one with coraclectl token create")
+		fails("another cluster's token, before it has joined this one", joiner("edge-2", "b", other), "of another cluster")
 		deleted := p.createToken(t, control.NewToken{})
 		p.deleteToken(t, deleted.ID)
 		expired := p.createToken(t, control.NewToken{TTL: time.Second})
@@ -132,6 +133,13 @@ func TestJoin(t *testing.T) {
 		if _, err := joiner("edge-2", "machine-2", expired).Once(ctx); err != nil {
 			t.Errorf("with another token: %v", err)
 		}
+		expired.Hash = strings.Repeat("0", 64)
+		if _, err := joiner("edge-2", "machine-2", expired).Once(ctx); err != nil {
+			t.Errorf("with the token of another cluster: %v", err)
+		}
+		moved := joiner("edge-2", "machine-2", expired)
+		moved.Node = "edge-4"
+		fails("a new name, with the token of another cluster", moved, "than the one that this machine is in")
 	})
 }
 

@@ -23,7 +23,7 @@ func (s *Server) joining(after string) component.Component {
 
 // reserved is what no agent may be called or have as an address.
 func (s *Server) reserved() join.Reserved {
-	var r join.Reserved
+	r := join.Reserved{Domains: []string{"svc", s.Settings.ClusterDomain}}
 	r.Names, r.Addresses = s.pki.APIServerNames()
 	for text := range strings.SplitSeq(s.Settings.PodCIDR+","+s.Settings.ServiceCIDR, ",") {
 		if network, err := netip.ParsePrefix(text); err == nil {
