@@ -88,7 +88,7 @@ func (d *daemon) placeNode(s network.State, started time.Time) time.Duration {
 	d.mu.Lock()
 	n := d.node
 	d.mu.Unlock()
-	if n == nil {
+	if n == nil || s.Pending { // what the network was is no reason for an address
 		return time.Hour
 	}
 	now := time.Now()

@@ -35,6 +35,8 @@ type Manager struct {
 
 	mu       sync.Mutex // for what follows
 	config   types.Network
+	wanted   int // how often Configure was called
+	arranged int // how often it had been when state was found
 	hostname string
 	indexes  map[int]bool // of managed interfaces
 	state    State
@@ -65,6 +67,7 @@ func New(log *slog.Logger) *Manager {
 func (m *Manager) Configure(config types.Network, hostname string) {
 	m.mu.Lock()
 	m.config, m.hostname = config, hostname
+	m.wanted++
 	m.mu.Unlock()
 	m.poke()
 }
@@ -73,7 +76,9 @@ func (m *Manager) Configure(config types.Network, hostname string) {
 func (m *Manager) State() (State, <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.state, m.changed
+	s := m.state
+	s.Pending = m.arranged != m.wanted
+	return s, m.changed
 }
 
 // Run keeps the machine connected until ctx ends. It leaves everything as it is then: the next machined takes it over.
@@ -158,8 +163,8 @@ func (m *Manager) stopAll() {
 	}
 }
 
-// publish makes s the state, and writes resolv.conf first.
-func (m *Manager) publish(s State) {
+// publish makes s the state, by the config of the call of Configure with that number, and writes resolv.conf first.
+func (m *Manager) publish(s State, arranged int) {
 	if content := resolvConf(s.Nameservers, s.Search); content != m.written {
 		if err := atomicfile.Write(m.resolvConf, []byte(content), 0o644); err != nil {
 			m.log.Error("network", "error", err)
@@ -169,8 +174,8 @@ func (m *Manager) publish(s State) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !reflect.DeepEqual(s, m.state) {
-		m.state = s
+	if !reflect.DeepEqual(s, m.state) || arranged != m.arranged {
+		m.state, m.arranged = s, arranged
 		close(m.changed)
 		m.changed = make(chan struct{})
 	}

@@ -13,7 +13,7 @@ import (
 func (m *Manager) reconcile(ctx context.Context) (next time.Duration, changed bool) {
 	m.mu.Lock()
 	k := look{config: m.config}
-	hostname := m.hostname
+	hostname, wanted := m.hostname, m.wanted
 	m.mu.Unlock()
 
 	now := bootTime()
@@ -68,7 +68,7 @@ func (m *Manager) reconcile(ctx context.Context) (next time.Duration, changed bo
 	if i := slices.IndexFunc(all, func(l link) bool { return l.Index == index }); i >= 0 {
 		k.route = DefaultRoute{all[i].Name, via}
 	}
-	m.publish(k.state())
+	m.publish(k.state(), wanted)
 	return next, changed
 }
 

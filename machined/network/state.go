@@ -19,6 +19,7 @@ type State struct {
 	NTPServers   []string          // that DHCP servers named
 	WiFi         []WiFi            // of interfaces that the config has join a Wi-Fi network
 	Conditions   []state.Condition // what is wrong, in words; their Since is not set
+	Pending      bool              // it is from before the last [Manager.Configure], or there was none yet
 }
 
 // Address is an address of an interface.
