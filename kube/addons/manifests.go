@@ -81,6 +81,9 @@ type values struct {
 	Resolvers []string
 }
 
+// JoinBinding is what lets them join.
+func (values) JoinBinding() string { return strconv.Quote(control.JoinBinding) }
+
 // JoinGroup is that of who has a join token.
 func (values) JoinGroup() string { return strconv.Quote(control.JoinGroup) }
 

@@ -10,6 +10,9 @@ const (
 // JoinGroup is the group of callers with a join token. Bootstrap tokens that somebody makes for another purpose are not in it.
 const JoinGroup = "system:bootstrappers:coracle:agents"
 
+// JoinBinding is the ClusterRoleBinding that lets the group ask for certificates. It is of the add-on for agents.
+const JoinBinding = "coracle:agents:join"
+
 // LabelControlPlane is the label of servers, from which kubectl shows a node's role and by which charts place their pods
 // (kubernetes.io/docs/reference/labels-annotations-taints). Its value is empty.
 const LabelControlPlane = "node-role.kubernetes.io/control-plane"

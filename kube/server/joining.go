@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/coracle-os/coracle/kube/component"
@@ -41,9 +43,29 @@ func (s joinTokens) Create(ctx context.Context, n control.NewToken) (control.Mad
 	if err != nil {
 		return control.MadeToken{}, err
 	}
+	if err := waitForJoining(ctx, client); err != nil {
+		return control.MadeToken{}, err
+	}
 	made, err := join.Create(ctx, client, token.Hash(s.pki.ClusterAuthority()), n, time.Now())
 	made.Endpoint = s.pki.Endpoint()
 	return made, err
+}
+
+// waitForJoining waits until the cluster lets machines with a token ask for a certificate. A new one does so soon after its API answers: a
+// token that was made before would be refused at first.
+func waitForJoining(ctx context.Context, client kubernetes.Interface) error {
+	const look = 500 * time.Millisecond
+	for {
+		_, err := client.RbacV1().ClusterRoleBindings().Get(ctx, control.JoinBinding, metav1.GetOptions{})
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the cluster does not let machines join yet, try again: %w", err)
+		case <-time.After(look):
+		}
+	}
 }
 
 func (s joinTokens) List(ctx context.Context) ([]control.JoinToken, error) {

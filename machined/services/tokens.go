@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/coracle-os/coracle/kube/control"
 )
+
+// tokenTimeout is how long a token may take to be made. A cluster that starts does not let machines join yet, and is waited for.
+const tokenTimeout = 50 * time.Second
 
 // CreateToken makes a token with which agents join.
 func (c Control) CreateToken(ctx context.Context, n control.NewToken) (made control.MadeToken, err error) {
@@ -16,7 +20,9 @@ func (c Control) CreateToken(ctx context.Context, n control.NewToken) (made cont
 	if err != nil {
 		return made, err
 	}
-	answer, err := send(ctx, c.http, http.MethodPost, "tokens", bytes.NewReader(body))
+	client := *c.http
+	client.Timeout = tokenTimeout
+	answer, err := send(ctx, &client, http.MethodPost, "tokens", bytes.NewReader(body))
 	if err == nil {
 		err = json.Unmarshal(answer, &made)
 	}
