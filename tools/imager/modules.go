@@ -35,11 +35,11 @@ func (b *builder) chooseModules(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d in the initramfs, %d in the root", len(m.initramfs), len(m.root)), nil
 }
 
-// modulesOf are the modules that a definition wants of the kernel. Without what root.hash names no machine would open its root.
+// modulesOf are the modules that a definition wants of the kernel, with that of its root file system. Without what root.hash names no machine would open its root.
 func modulesOf(index *kernel.Index, d *definition.Definition) (moduleLists, error) {
 	m := moduleLists{index: index}
 	var err error
-	if m.initramfs, err = index.Closure(moduleSets(d.Kernel.Modules.Initramfs)...); err != nil {
+	if m.initramfs, err = index.Closure(append(moduleSets(d.Kernel.Modules.Initramfs), d.Root.Format)...); err != nil {
 		return m, err
 	}
 	if !index.Provides("crypto-"+d.Root.Hash, m.initramfs) {

@@ -19,7 +19,7 @@ func small(t *testing.T) *kernel.Index {
 	t.Helper()
 	files := fstest.MapFS{}
 	for name, text := range map[string]string{
-		"modules.dep": "kernel/dm-mod.ko:\nkernel/dm-verity.ko: kernel/dm-mod.ko\nkernel/loop.ko:\nkernel/squashfs.ko:\nkernel/erofs.ko:\n" +
+		"modules.dep": "kernel/dm-mod.ko:\nkernel/dm-verity.ko: kernel/dm-mod.ko\nkernel/loop.ko:\nkernel/squashfs.ko:\n" +
 			"kernel/blake2b_generic.ko:\nkernel/softdog.ko:\n",
 		"modules.softdep": "", "modules.alias": "alias crypto-blake2b-256 blake2b_generic\n",
 		"modules.builtin": "kernel/crypto/sha256.ko\nkernel/crypto/crc32c_generic.ko\n", "modules.builtin.modinfo": "sha256.alias=crypto-sha256\x00",
@@ -40,13 +40,13 @@ func TestModulesOf(t *testing.T) {
 		want            string // of the initramfs
 		problem         string
 	}{
-		"BLAKE2b as a module":  {[]string{"verity-root", "verity-root-blake2b"}, []string{"watchdogs"}, "blake2b-256", "blake2b_generic dm_mod dm_verity erofs loop squashfs", ""},
-		"SHA-256 built in":     {[]string{"verity-root"}, []string{"watchdogs"}, "sha256", "dm_mod dm_verity erofs loop squashfs", ""},
+		"BLAKE2b as a module":  {[]string{"verity-root", "verity-root-blake2b"}, []string{"watchdogs"}, "blake2b-256", "blake2b_generic dm_mod dm_verity loop squashfs", ""},
+		"SHA-256 built in":     {[]string{"verity-root"}, []string{"watchdogs"}, "sha256", "dm_mod dm_verity loop squashfs", ""},
 		"BLAKE2b forgotten":    {[]string{"verity-root"}, []string{"watchdogs"}, "blake2b-256", "", "root.hash is blake2b-256"},
 		"a module that is not": {[]string{"verity-root"}, []string{"leds"}, "sha256", "", "no module leds_gpio"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := definition.Definition{Root: definition.Root{Hash: tc.hash}, Kernel: definition.Kernel{Modules: definition.Modules{Initramfs: tc.initramfs, Root: tc.root}}}
+			d := definition.Definition{Root: definition.Root{Hash: tc.hash, Format: "squashfs"}, Kernel: definition.Kernel{Modules: definition.Modules{Initramfs: tc.initramfs, Root: tc.root}}}
 			m, err := modulesOf(small(t), &d)
 			if tc.problem != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.problem) {
