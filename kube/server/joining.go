@@ -54,7 +54,9 @@ func (s joinTokens) Create(ctx context.Context, n control.NewToken) (control.Mad
 // waitForJoining waits until the cluster lets machines with a token ask for a certificate. A new one does so soon after its API answers: a
 // token that was made before would be refused at first.
 func waitForJoining(ctx context.Context, client kubernetes.Interface) error {
-	const look = 500 * time.Millisecond
+	const look, limit = 500 * time.Millisecond, 8 * time.Second // coraclectl waits for 10
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	for {
 		_, err := client.RbacV1().ClusterRoleBindings().Get(ctx, control.JoinBinding, metav1.GetOptions{})
 		if err == nil {
@@ -62,7 +64,7 @@ func waitForJoining(ctx context.Context, client kubernetes.Interface) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the cluster does not let machines join yet, try again: %w", err)
+			return fmt.Errorf("the cluster is being set up and does not let machines join yet, try again in a minute: %w", err)
 		case <-time.After(look):
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/coracle-os/coracle/kube/control"
 )
 
-// tokenTimeout is how long a token may take to be made. A cluster that starts does not let machines join yet, and is waited for.
-const tokenTimeout = 50 * time.Second
+// tokenTimeout is how long a token may take to be made: kube waits for a cluster that is being set up.
+const tokenTimeout = 20 * time.Second
 
 // CreateToken makes a token with which agents join.
 func (c Control) CreateToken(ctx context.Context, n control.NewToken) (made control.MadeToken, err error) {
