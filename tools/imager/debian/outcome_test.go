@@ -15,7 +15,7 @@ Get:5 http://m.test/debian trixie/main armhf Packages [9247 kB]
 Ign:7 http://m.test/debian-security trixie-security/main armhf Packages
 Get:7 http://m.test/debian-security trixie-security/main armhf Packages [274 kB]
 Err:7 http://m.test/debian-security trixie-security/main armhf Packages
-  File has unexpected size (253712 != 273836). Mirror sync in progress? [IP: 203.0.113.80 80]
+  File has unexpected size (253712 != 273836). Mirror sync in progress? [IP: 192.0.2.1 80]
   Hashes of expected file:
    - Filesize:273836 [weak]
    - SHA256:d25b939c824209b98d903b7ba8a64f7913587a1aafc49222e1528a0dfc5d93cb
@@ -44,7 +44,7 @@ Err:3 http://m.test/debian-security trixie-security InRelease
   The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 0E98404D386FA1D9
 `
 	saidHalf = `Err:7 http://m.test/debian-security trixie-security/main armhf Packages
-  Connection timed out [IP: 203.0.113.80 80]
+  Connection timed out [IP: 192.0.2.1 80]
 `
 )
 
@@ -137,7 +137,7 @@ func TestReleaseSaysWhatToDo(t *testing.T) {
 func TestParseFailures(t *testing.T) {
 	got := parseFailures(saidMixedUp + saidUnreachable)
 	want := []failure{
-		{"trixie-security", "Packages", "File has unexpected size (253712 != 273836). Mirror sync in progress? [IP: 203.0.113.80 80]"},
+		{"trixie-security", "Packages", "File has unexpected size (253712 != 273836). Mirror sync in progress? [IP: 192.0.2.1 80]"},
 		{"trixie-security", "InRelease", "Could not resolve 's.test'"},
 	}
 	if len(got) != len(want) || got[0] != want[0] || got[1] != want[1] {
