@@ -188,14 +188,16 @@ func (d *daemon) showInstall(v install.Verdict) {
 // runInstaller installs the machine when the config asks for it. It runs without the monitor: a disk that does not answer is no
 // reason to restart the machine.
 func (d *daemon) runInstaller() {
-	tick := time.NewTicker(lookForDisks)
-	defer tick.Stop()
 	for {
+		var again <-chan time.Time // never, on a machine that is not to be installed
+		if d.installs() {
+			again = time.After(lookForDisks)
+		}
 		select {
 		case <-d.ctx.Done():
 			return
 		case <-d.installer.wake:
-		case <-tick.C:
+		case <-again:
 		}
 		if m, _ := d.store.Get(); d.installs() && m.ShuttingDown == "" {
 			d.installOnce()

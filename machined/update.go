@@ -202,20 +202,28 @@ func (d *daemon) healthProblems(ctx context.Context, nodeReady bool) []string {
 	return problems
 }
 
+// kubeAbsent is why nothing can be said of Kubernetes; empty: kube answers.
+func kubeAbsent(m state.Machine) string {
+	switch {
+	case m.ShuttingDown != "":
+		return "the machine goes down"
+	case m.Kube.Phase == state.Waiting:
+		return "kube ended: " + m.Kube.LastExit
+	case m.Kube.PID == 0:
+		return "kube does not run"
+	case m.Kube.Status == nil:
+		return "kube does not answer"
+	}
+	return ""
+}
+
 // agentProblems are what is not well with Kubernetes on an agent. Its servers are not needed: they may be away, or be upgraded at the
 // same time. Where they answer, the node has to be Ready if it was before.
 func agentProblems(m state.Machine, nodeReady bool) []string {
-	s := m.Kube.Status
-	switch {
-	case m.ShuttingDown != "":
-		return []string{"the machine goes down"}
-	case m.Kube.Phase == state.Waiting:
-		return []string{"kube ended: " + m.Kube.LastExit}
-	case m.Kube.PID == 0:
-		return []string{"kube does not run"}
-	case s == nil:
-		return []string{"kube does not answer"}
+	if why := kubeAbsent(m); why != "" {
+		return []string{why}
 	}
+	s := m.Kube.Status
 	needed := []string{"containerd"}
 	if nodeReady { // so the machine has joined, and its kubelet starts without the servers
 		needed = append(needed, "kubelet")
@@ -233,16 +241,11 @@ func agentProblems(m state.Machine, nodeReady bool) []string {
 
 // kubeProblems are what is not well with Kubernetes.
 func kubeProblems(m state.Machine, nodeReady bool) []string {
+	if why := kubeAbsent(m); why != "" {
+		return []string{why}
+	}
 	s := m.Kube.Status
 	switch {
-	case m.ShuttingDown != "":
-		return []string{"the machine goes down"}
-	case m.Kube.Phase == state.Waiting:
-		return []string{"kube ended: " + m.Kube.LastExit}
-	case m.Kube.PID == 0:
-		return []string{"kube does not run"}
-	case s == nil:
-		return []string{"kube does not answer"}
 	case !s.APIReady:
 		for _, component := range s.Components {
 			if component.State != kube.Ready && component.Error != "" {
