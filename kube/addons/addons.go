@@ -34,6 +34,7 @@ const (
 
 // Config says which add-ons there are, and what they need to know.
 type Config struct {
+	Set           Set
 	CoreDNS       control.CoreDNS
 	Fleet         control.Fleet
 	Cluster       control.Cluster // what agents are told
@@ -72,7 +73,7 @@ func Run(ctx context.Context, client *rest.Config, c Config) error {
 			if err != nil {
 				return err
 			}
-			if err := api.reconcile(ctx, wanted); err == nil {
+			if err := api.reconcile(ctx, c.Set, wanted); err == nil {
 				if applied == nil && c.Ready != nil {
 					c.Ready()
 				}
@@ -97,6 +98,9 @@ func Run(ctx context.Context, client *rest.Config, c Config) error {
 func (c Config) values() (values, error) {
 	v := values{Config: c, Image: images.CoreDNS}
 	v.Ready = nil // functions cannot be compared
+	if c.Set == Rules {
+		return v, nil // they have no use for name servers
+	}
 	if v.Resolvers = c.CoreDNS.Upstream; len(v.Resolvers) > 0 {
 		return v, nil
 	}
@@ -120,10 +124,10 @@ func newCluster(client *rest.Config) (cluster, error) {
 	return cluster{objects, meta}, err
 }
 
-// reconcile makes the cluster have the objects wanted, and no other object of an add-on. It stops at the first error:
-// what comes later may need what failed.
-func (c cluster) reconcile(ctx context.Context, wanted []*unstructured.Unstructured) error {
-	found, err := c.find(ctx)
+// reconcile makes the cluster have the objects wanted, and no other object of the set's add-ons. It stops at the first
+// error: what comes later may need what failed.
+func (c cluster) reconcile(ctx context.Context, set Set, wanted []*unstructured.Unstructured) error {
+	found, err := c.find(ctx, set)
 	if err != nil {
 		return err
 	}
@@ -143,11 +147,11 @@ func (c cluster) reconcile(ctx context.Context, wanted []*unstructured.Unstructu
 	return nil
 }
 
-// find returns the hash of every object that an add-on of any version applied.
-func (c cluster) find(ctx context.Context) (map[key]string, error) {
+// find returns the hash of every object that an add-on of the set, of any version, applied.
+func (c cluster) find(ctx context.Context, set Set) (map[key]string, error) {
 	found := make(map[key]string)
 	for _, k := range kinds {
-		list, err := c.meta.Resource(k.gvr()).List(ctx, metav1.ListOptions{LabelSelector: labelAddon})
+		list, err := c.meta.Resource(k.gvr()).List(ctx, metav1.ListOptions{LabelSelector: set.selector()})
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", k.resource, err)
 		}

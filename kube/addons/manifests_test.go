@@ -37,7 +37,9 @@ var testCluster = control.Cluster{
 
 // TestClusterIsTold: agents read what the server says of the cluster as it was said.
 func TestClusterIsTold(t *testing.T) {
-	for _, o := range mustRender(t, testValues()) {
+	v := testValues()
+	v.Set = Rules
+	for _, o := range mustRender(t, v) {
 		if o.GetName() != control.ClusterConfigMap {
 			continue
 		}
@@ -70,7 +72,10 @@ func TestManifestsAreStrictlyValid(t *testing.T) {
 		}
 	}
 	decoder := serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer()
-	objects := mustRender(t, testValues("192.0.2.1"))
+	v := testValues("192.0.2.1")
+	objects := mustRender(t, v)
+	v.Set = Rules
+	objects = append(objects, mustRender(t, v)...)
 	names := make(map[string]bool)
 	for _, o := range objects {
 		names[o.GetLabels()[labelAddon]] = true

@@ -38,7 +38,6 @@ func (s *Server) ControlPlane() []component.Component {
 // Components is everything that a machine runs, in start order; it is stopped in the reverse: the kubelet first, containerd
 // last.
 func (s *Server) Components() []component.Component {
-	var addonsReady worker.Latch
 	list := s.Runtime()
 	for _, c := range s.ControlPlane() {
 		if c.Name == controllerManagerName {
@@ -53,9 +52,10 @@ func (s *Server) Components() []component.Component {
 	list = append(list, s.Network("kube-apiserver")...)
 	list = append(list,
 		s.Images(),
-		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.Set), Ready: addonsReady.Ready},
+		s.addons(addons.Workloads, "kube-apiserver", "images"),
+		s.afterPods(s.addons(addons.Rules, "kube-apiserver")),
 		s.joining("kube-apiserver"),
-		s.manifests("addons"),
+		s.manifests("kube-apiserver"),
 	)
 	if s.Settings.Devices.Enabled {
 		list = append(list, s.Devices())
@@ -80,11 +80,13 @@ func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, 
 
 // afterPods lets the node become Ready, and pods that are there start, before a component runs. For controller-manager: the start of controller-manager with
 // its forty controllers takes the processors for seconds. It is about what changes: pods do not need it to come back after a restart,
-// nor does a new pod that somebody made.
+// nor does a new pod that somebody made. The component is ready at the latest when it runs.
 func (s *Server) afterPods(c component.Component) component.Component {
 	var started worker.Latch
 	run := c.Run
-	c.Ready = started.Ready
+	if c.Ready == nil {
+		c.Ready = started.Ready
+	}
 	c.Run = func(ctx context.Context) error {
 		ready, cancel := context.WithTimeout(ctx, controllersLimit)
 		_ = s.Cluster().WaitForNode(ready, status.IsReady) // one that brings its own CNI is not, without controllers
@@ -108,12 +110,17 @@ func (s *Server) assignPodCIDR(ctx context.Context) error {
 	return s.Node.AssignPodCIDR(ctx, s.Client, s.Cluster().WaitForNode)
 }
 
-func (s *Server) runAddons(ready func()) func(context.Context) error {
-	return func(ctx context.Context) error {
+// addonSets are the components that keep the sets of add-ons.
+var addonSets = map[addons.Set]string{addons.Rules: "rules", addons.Workloads: "addons"}
+
+func (s *Server) addons(set addons.Set, after ...string) component.Component {
+	var applied worker.Latch
+	return component.Component{Name: addonSets[set], After: after, Ready: applied.Ready, Run: func(ctx context.Context) error {
 		return addons.Run(ctx, s.Client, addons.Config{
-			CoreDNS: s.Settings.CoreDNS, Fleet: s.Settings.Fleet, Cluster: s.Settings.Cluster(), ClusterDNS: s.Settings.ClusterDNS, ClusterDomain: s.Settings.ClusterDomain, Ready: ready,
+			Set: set, CoreDNS: s.Settings.CoreDNS, Fleet: s.Settings.Fleet, Cluster: s.Settings.Cluster(),
+			ClusterDNS: s.Settings.ClusterDNS, ClusterDomain: s.Settings.ClusterDomain, Ready: applied.Set,
 		})
-	}
+	}}
 }
 
 // manifests applies the config's manifests. Where there are none, what an earlier config had is removed, once there is time.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/coracle-os/coracle/kube/component"
@@ -55,19 +56,14 @@ func (s joinTokens) Create(ctx context.Context, n control.NewToken) (control.Mad
 // token that was made before would be refused at first.
 func waitForJoining(ctx context.Context, client kubernetes.Interface) error {
 	const look, limit = 500 * time.Millisecond, 8 * time.Second // coraclectl waits for 10
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
-		_, err := client.RbacV1().ClusterRoleBindings().Get(ctx, control.JoinBinding, metav1.GetOptions{})
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the cluster is being set up and does not let machines join yet, try again in a minute: %w", err)
-		case <-time.After(look):
-		}
+	var err error
+	if wait.PollUntilContextTimeout(ctx, look, limit, true, func(ctx context.Context) (bool, error) {
+		_, err = client.RbacV1().ClusterRoleBindings().Get(ctx, control.JoinBinding, metav1.GetOptions{})
+		return err == nil, nil
+	}) != nil {
+		return fmt.Errorf("the cluster is being set up and does not let machines join yet, try again in a moment: %w", err)
 	}
+	return nil
 }
 
 func (s joinTokens) List(ctx context.Context) ([]control.JoinToken, error) {

@@ -52,9 +52,9 @@ func bootBaseline(ctx context.Context, o options) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	fmt.Printf("== baseline, %d MiB, %d CPUs\n", baselineMemory, cpus)
+	fmt.Printf("== baseline, %d MiB, %d CPUs\n", baselineMemory, o.cpus)
 	m, err := machine.Start(ctx, machine.Spec{
-		Dir: dir, Memory: baselineMemory, CPUs: cpus, Firmware: machine.UEFI,
+		Dir: dir, Memory: baselineMemory, CPUs: o.cpus, Firmware: machine.UEFI,
 		Network: machine.NAT, Forward: []int{device.KubernetesPort},
 		Disks: []machine.Disk{{Path: boot}, {Path: data}, {Path: volume, ReadOnly: true}},
 	})

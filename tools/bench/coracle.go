@@ -12,10 +12,7 @@ import (
 	"github.com/coracle-os/coracle/tools/vm/machine"
 )
 
-const (
-	diskSize = 8 << 30
-	cpus     = 2
-)
+const diskSize = 8 << 30
 
 // measureCoracle boots the image with 2 GiB, then with 512 MiB, and leaves the smaller machine idle.
 func (r *report) measureCoracle(ctx context.Context, o options) error {
@@ -56,9 +53,9 @@ func bootCoracle(ctx context.Context, o options, memory int, idle time.Duration)
 	if err != nil {
 		return result{}, err
 	}
-	fmt.Printf("== Coracle, %d MiB, %d CPUs\n", memory, cpus)
+	fmt.Printf("== Coracle, %d MiB, %d CPUs\n", memory, o.cpus)
 	m, err := dev.Boot(ctx, machine.Spec{
-		Arch: o.arch, Memory: memory, CPUs: cpus, Firmware: machine.UEFI, Network: machine.NAT,
+		Arch: o.arch, Memory: memory, CPUs: o.cpus, Firmware: machine.UEFI, Network: machine.NAT,
 		Disks: []machine.Disk{{Path: volume, ReadOnly: true}},
 	})
 	if err != nil {

@@ -33,6 +33,7 @@ type options struct {
 	timesOnly                 bool // of a boot: leave out memory and disk writes
 	soak                      time.Duration
 	memory                    int // MiB, of the soak
+	cpus                      int // of the machines
 }
 
 func main() {
@@ -49,6 +50,7 @@ func main() {
 	flag.IntVar(&o.times, "times", 0, "measure only times, as the medians of this many boots of the baseline and Coracle in turn")
 	flag.DurationVar(&o.soak, "soak", 0, "measure nothing: see whether a machine with --memory stays up for this long once settled")
 	flag.IntVar(&o.memory, "memory", 512, "memory in MiB of the machine that --soak boots")
+	flag.IntVar(&o.cpus, "cpus", 2, "processors of the machines")
 	flag.BoolVar(&o.table, "table", false, "measure nothing: print the report as tables")
 	flag.Parse()
 	if flag.NArg() > 0 {
