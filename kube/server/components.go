@@ -13,8 +13,8 @@ import (
 
 const controllerManagerName = "kube-controller-manager"
 
-// controller-manager can wait until the processors have time, but not for ever: a machine that is always busy needs it too.
-const controllersLook, controllersLimit = 300 * time.Millisecond, 6 * time.Second
+// What can wait until the processors have time does not wait for ever: a machine that is always busy needs it too.
+const idleLook, idleLimit = 300 * time.Millisecond, 6 * time.Second
 
 // ControlPlane is the control plane's components, in start order.
 //
@@ -53,9 +53,9 @@ func (s *Server) Components() []component.Component {
 	list = append(list,
 		s.Images(),
 		s.addons(addons.Workloads, "kube-apiserver", "images"),
-		s.afterPods(s.addons(addons.Rules, "kube-apiserver")),
 		s.joining("kube-apiserver"),
-		s.manifests("kube-apiserver"),
+		s.afterPods(s.addons(addons.Rules, controllerManagerName)),
+		s.manifests("rules"),
 	)
 	if s.Settings.Devices.Enabled {
 		list = append(list, s.Devices())
@@ -78,9 +78,10 @@ func (s *Server) apiReady(ctx context.Context) error {
 // a restart renews it.
 func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, "/livez") }
 
-// afterPods lets the node become Ready, and pods that are there start, before a component runs. For controller-manager: the start of controller-manager with
-// its forty controllers takes the processors for seconds. It is about what changes: pods do not need it to come back after a restart,
-// nor does a new pod that somebody made. The component is ready at the latest when it runs.
+// afterPods lets the node become Ready, and pods that are there start, before a component runs. The start of controller-manager with
+// its forty controllers takes the processors for seconds, and so does the first object that is applied. Both are about what
+// changes: pods do not need them to come back after a restart, nor does a new pod that somebody made. A machine on which the apiserver
+// took long is given longer: all at once would have its health checks fail. The component is ready at the latest when it runs.
 func (s *Server) afterPods(c component.Component) component.Component {
 	var started worker.Latch
 	run := c.Run
@@ -88,10 +89,11 @@ func (s *Server) afterPods(c component.Component) component.Component {
 		c.Ready = started.Ready
 	}
 	c.Run = func(ctx context.Context) error {
-		ready, cancel := context.WithTimeout(ctx, controllersLimit)
+		limit := max(idleLimit, time.Since(s.made)/4)
+		ready, cancel := context.WithTimeout(ctx, limit)
 		_ = s.Cluster().WaitForNode(ready, status.IsReady) // one that brings its own CNI is not, without controllers
 		cancel()
-		worker.WaitIdle(ctx, controllersLook, controllersLimit)
+		worker.WaitIdle(ctx, idleLook, limit)
 		started.Set()
 		return run(ctx)
 	}
