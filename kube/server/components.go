@@ -55,7 +55,7 @@ func (s *Server) Components() []component.Component {
 		s.addons(addons.Workloads, "kube-apiserver", "images"),
 		s.joining("kube-apiserver"),
 		s.afterPods(s.addons(addons.Rules, controllerManagerName)),
-		s.manifests("rules"),
+		s.afterNode(s.manifests("kube-apiserver")),
 	)
 	if s.Settings.Devices.Enabled {
 		list = append(list, s.Devices())
@@ -80,8 +80,8 @@ func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, 
 
 // afterPods lets the node become Ready, and pods that are there start, before a component runs. The start of controller-manager with
 // its forty controllers takes the processors for seconds, and so does the first object that is applied. Both are about what
-// changes: pods do not need them to come back after a restart, nor does a new pod that somebody made. A machine on which the apiserver
-// took long is given longer: all at once would have its health checks fail. The component is ready at the latest when it runs.
+// changes: pods do not need them to come back after a restart, nor does a new pod that somebody made. A machine that is slow
+// is given longer: all at once would have its health checks fail. The component is ready at the latest when it runs.
 func (s *Server) afterPods(c component.Component) component.Component {
 	var started worker.Latch
 	run := c.Run
@@ -89,16 +89,34 @@ func (s *Server) afterPods(c component.Component) component.Component {
 		c.Ready = started.Ready
 	}
 	c.Run = func(ctx context.Context) error {
-		limit := max(idleLimit, time.Since(s.made)/4)
-		ready, cancel := context.WithTimeout(ctx, limit)
-		_ = s.Cluster().WaitForNode(ready, status.IsReady) // one that brings its own CNI is not, without controllers
-		cancel()
+		limit := s.patience()
+		s.awaitNode(ctx, limit)
 		worker.WaitIdle(ctx, idleLook, limit)
 		started.Set()
 		return run(ctx)
 	}
 	return c
 }
+
+// afterNode lets the node become Ready before a component runs, which is about its pods.
+func (s *Server) afterNode(c component.Component) component.Component {
+	run := c.Run
+	c.Run = func(ctx context.Context) error {
+		s.awaitNode(ctx, s.patience())
+		return run(ctx)
+	}
+	return c
+}
+
+// awaitNode waits until the node is Ready, for at most limit: one that brings its own CNI is not, without controllers.
+func (s *Server) awaitNode(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	_ = s.Cluster().WaitForNode(ctx, status.IsReady)
+}
+
+// patience is how long to wait for something that others may need soon, on this machine. It is asked when the apiserver is ready.
+func (s *Server) patience() time.Duration { return max(idleLimit, time.Since(s.made)/4) }
 
 func (s *Server) runPolicyStatus(ctx context.Context) error {
 	return s.controlPlane.RunPolicyStatus(ctx, s.Client)
