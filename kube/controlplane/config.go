@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/pflag"
 	cliflag "k8s.io/component-base/cli/flag"
-	logsapi "k8s.io/component-base/logs/api/v1"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
@@ -34,11 +33,6 @@ type Config struct {
 	WaitForDatastore func(ctx context.Context) error
 	// Seeded reports, after that, whether the datastore is new and has all of [Config.Seed] in it.
 	Seeded func() bool
-}
-
-func init() {
-	// Several components of one process apply the same logging configuration; only a different one would be an error.
-	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged
 }
 
 // featureGates differ from upstream's defaults.

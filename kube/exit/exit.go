@@ -4,7 +4,6 @@ package exit
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +11,9 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/textlogger"
 )
 
 // Exit codes of kube; docs/architecture.md has the contract. The Go runtime ends with 2 on a panic too, after a traceback.
@@ -55,16 +56,15 @@ func takeStderr() io.Writer {
 // Hook makes fatal log calls of components end the process through [With].
 func Hook() {
 	last := &lastFatal{out: os.Stderr}
-	// klog writes to stderr directly unless told otherwise; through a writer of ours the fatal message can be repeated
-	// as the last line, after the stack traces that klog prints.
-	flags := flag.NewFlagSet("klog", flag.PanicOnError)
-	klog.InitFlags(flags)
-	for name, value := range map[string]string{"logtostderr": "false", "alsologtostderr": "false", "stderrthreshold": "FATAL", "one_output": "true"} {
-		if err := flags.Set(name, value); err != nil {
-			panic(err)
-		}
+	// Through a logger of ours we know what klog logged last. Its flags and its output would not do: containerd sets them too, and with them
+	// a fatal message is followed by the stacks of thousands of goroutines. kube-proxy applies upstream's logging configuration, which
+	// would put another logger in place: it changes nothing where it is in force already.
+	logsapi.ReapplyHandling = logsapi.ReapplyHandlingIgnoreUnchanged
+	if err := logsapi.ValidateAndApply(logsapi.NewLoggingConfiguration(), nil); err != nil {
+		panic(err) // it is upstream's default
 	}
-	klog.SetOutput(last)
+	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(last)))
+	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true), klog.WriteKlogBuffer(func(line []byte) { _, _ = last.Write(line) }))
 	klog.OsExit = func(int) { With(Failed, last.reason("klog")) }
 	logrus.SetOutput(os.Stderr)
 	logrus.AddHook(fatalEntry{})
@@ -94,15 +94,13 @@ type lastFatal struct {
 }
 
 func (l *lastFatal) Write(p []byte) (int, error) {
-	if len(p) > 0 && p[0] == 'F' {
+	if len(p) > 0 && (p[0] == 'F' || p[0] == 'E') {
 		l.mu.Lock()
-		l.fatal = string(p)
-		l.mu.Unlock()
-		return len(p), nil // klog itself copies fatal lines to stderr
-	}
-	if len(p) > 0 && p[0] == 'E' {
-		l.mu.Lock()
-		l.error = string(p)
+		if p[0] == 'F' {
+			l.fatal = string(p)
+		} else {
+			l.error = string(p)
+		}
 		l.mu.Unlock()
 	}
 	return l.out.Write(p)

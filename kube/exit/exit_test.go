@@ -2,6 +2,7 @@ package exit
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/klog/v2"
 )
 
@@ -17,10 +19,12 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("EXIT_TEST") {
 	case "klog":
 		Hook()
+		likeComponents()
 		klog.Info("before")
 		klog.Fatalf("cannot open %s", "the door")
 	case "klog without a reason":
 		Hook()
+		likeComponents()
 		klog.Error("the cache is corrupted")
 		klog.FlushAndExit(klog.ExitFlushTimeout, 1)
 	case "logrus":
@@ -43,6 +47,18 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// likeComponents changes how klog logs, as containerd's CRI plugin (setGLogLevel) and kube-proxy do.
+func likeComponents() {
+	flags := flag.NewFlagSet("klog", flag.PanicOnError)
+	klog.InitFlags(flags)
+	flags.Set("legacy_stderr_threshold_behavior", "false")
+	flags.Set("stderrthreshold", "INFO")
+	flags.Set("logtostderr", "true")
+	if err := logsapi.ValidateAndApply(logsapi.NewLoggingConfiguration(), nil); err != nil {
+		panic(err)
+	}
+}
+
 func TestLastLineSaysWhy(t *testing.T) {
 	for name, want := range map[string]string{
 		"klog":                  "cannot open the door",
@@ -61,6 +77,9 @@ func TestLastLineSaysWhy(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 			if last := lines[len(lines)-1]; !strings.HasPrefix(last, "kube: ") || !strings.Contains(last, want) {
 				t.Errorf("last line %q does not contain %q\n%s", last, want, out)
+			}
+			if strings.Contains(string(out), "goroutine ") {
+				t.Errorf("with the stacks of all goroutines:\n%s", out)
 			}
 			if name == "klog" && !strings.Contains(lines[0], "before") {
 				t.Errorf("ordinary lines are lost:\n%s", out)
