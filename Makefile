@@ -113,11 +113,16 @@ fuzz: ## Run each fuzz test for FUZZTIME (default 20s)
 	  done; \
 	done
 
+# The programs of ours in the image, whose modules have to be for 32-bit ARM too.
+PROGRAMS   := ./init/stage2 ./machined ./kube
+
 .PHONY: lint
-lint: ## gofmt, go vet, and for 32-bit ARM of what does not take Kubernetes with it
+lint: ## gofmt, go vet; for 32-bit ARM that of what does not take Kubernetes with it, and the alignment of 64-bit atomics in all that is linked
 	@files=$$(git ls-files '*.go' | xargs gofmt -l); [ -z "$$files" ] || { echo "not gofmt-clean:"; echo "$$files"; exit 1; }
 	go vet ./...
 	GOARCH=arm GOARM=7 go vet ./init/... ./machined/... ./images/slot/... ./images/bootfiles/...
+	go build -o $(OUT)/alignment ./tools/alignment
+	export GOARCH=arm GOARM=7; $(OUT)/alignment -test=false $$(go list -deps $(PROGRAMS) | grep '\.')
 
 ##@ Measure
 
