@@ -242,6 +242,9 @@ func (l *lab) fetchKubeconfig() {
 }
 
 func (l *lab) within(d time.Duration) context.Context {
+	if l.arch == "armhf" {
+		d *= 2 // QEMU is several times as slow with it as with the others
+	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), d, fmt.Errorf("not within %s", d))
 	l.Cleanup(cancel)
 	return ctx
