@@ -34,7 +34,6 @@ const (
 
 // Config says which add-ons there are, and what they need to know.
 type Config struct {
-	Set           Set
 	CoreDNS       control.CoreDNS
 	Fleet         control.Fleet
 	Cluster       control.Cluster // what agents are told
@@ -73,7 +72,7 @@ func Run(ctx context.Context, client *rest.Config, c Config) error {
 			if err != nil {
 				return err
 			}
-			if err := api.reconcile(ctx, c.Set, wanted); err == nil {
+			if err := api.reconcile(ctx, wanted); err == nil {
 				if applied == nil && c.Ready != nil {
 					c.Ready()
 				}
@@ -98,9 +97,6 @@ func Run(ctx context.Context, client *rest.Config, c Config) error {
 func (c Config) values() (values, error) {
 	v := values{Config: c, Image: images.CoreDNS}
 	v.Ready = nil // functions cannot be compared
-	if c.Set == Rules {
-		return v, nil // they have no use for name servers
-	}
 	if v.Resolvers = c.CoreDNS.Upstream; len(v.Resolvers) > 0 {
 		return v, nil
 	}
@@ -124,10 +120,10 @@ func newCluster(client *rest.Config) (cluster, error) {
 	return cluster{objects, meta}, err
 }
 
-// reconcile makes the cluster have the objects wanted, and no other object of the set's add-ons. It stops at the first
-// error: what comes later may need what failed.
-func (c cluster) reconcile(ctx context.Context, set Set, wanted []*unstructured.Unstructured) error {
-	found, err := c.find(ctx, set)
+// reconcile makes the cluster have the objects wanted, and no other object of an add-on. It stops at the first error:
+// what comes later may need what failed.
+func (c cluster) reconcile(ctx context.Context, wanted []*unstructured.Unstructured) error {
+	found, err := c.find(ctx)
 	if err != nil {
 		return err
 	}
@@ -147,11 +143,11 @@ func (c cluster) reconcile(ctx context.Context, set Set, wanted []*unstructured.
 	return nil
 }
 
-// find returns the hash of every object that an add-on of the set, of any version, applied.
-func (c cluster) find(ctx context.Context, set Set) (map[key]string, error) {
+// find returns the hash of every object that an add-on of any version applied.
+func (c cluster) find(ctx context.Context) (map[key]string, error) {
 	found := make(map[key]string)
 	for _, k := range kinds {
-		list, err := c.meta.Resource(k.gvr()).List(ctx, metav1.ListOptions{LabelSelector: set.selector()})
+		list, err := c.meta.Resource(k.gvr()).List(ctx, metav1.ListOptions{LabelSelector: labelAddon})
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", k.resource, err)
 		}

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/rest"
 
 	"github.com/coracle-os/coracle/kube/control"
@@ -45,14 +43,8 @@ func (s *apiserver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet: // a list over all namespaces
 		items := []any{}
-		selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))
-		if err != nil {
-			status(http.StatusBadRequest, "BadRequest")
-			return
-		}
 		for p, o := range s.objects {
-			object := unstructured.Unstructured{Object: o}
-			if path.Base(path.Dir(p)) == path.Base(r.URL.Path) && selector.Matches(labels.Set(object.GetLabels())) {
+			if path.Base(path.Dir(p)) == path.Base(r.URL.Path) {
 				items = append(items, map[string]any{"metadata": o["metadata"]})
 			}
 		}
@@ -77,18 +69,6 @@ func (s *apiserver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.writes = append(s.writes, "delete "+path.Base(path.Dir(r.URL.Path)))
 		json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Success"})
 	}
-}
-
-// plant puts an object of an add-on there.
-func (s *apiserver) plant(at, addon string) {
-	var o unstructured.Unstructured
-	o.Object = map[string]any{}
-	o.SetNamespace("kube-system")
-	o.SetName(path.Base(at))
-	o.SetLabels(map[string]string{labelAddon: addon})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.objects["/"+at] = o.Object
 }
 
 func (s *apiserver) taken() string {
@@ -128,7 +108,6 @@ func TestRun(t *testing.T) {
 	on := Config{CoreDNS: dns, ClusterDNS: "10.43.0.10"}
 	fleet := on
 	fleet.Fleet.Enabled = true
-	rules := Config{Set: Rules, Cluster: testCluster}
 	own := on
 	own.CoreDNS.Upstream = []string{"192.0.2.53"}
 	all := "apply serviceaccounts, apply clusterroles, apply clusterrolebindings, apply configmaps, apply services, apply deployments"
@@ -150,11 +129,6 @@ func TestRun(t *testing.T) {
 		{"on again", nil, on, all},
 		{"fleet", nil, fleet, "apply customresourcedefinitions"},
 		{"without it", nil, on, "delete customresourcedefinitions"},
-		{"rules, beside them", nil, rules, "apply clusterrolebindings, apply clusterrolebindings, apply clusterrolebindings, apply roles, apply rolebindings, apply configmaps"},
-		{"which leaves them alone", nil, on, ""},
-		{"and they the rules", nil, rules, ""},
-		{"an add-on of another version", func() { api.plant("apis/apps/v1/namespaces/kube-system/deployments/old", "old") }, rules, ""},
-		{"is removed with the workloads", nil, on, "delete deployments"},
 	} {
 		if step.before != nil {
 			step.before()

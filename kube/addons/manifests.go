@@ -26,38 +26,11 @@ var manifests embed.FS
 // addons of this version. One that is taken off the list is removed from clusters that have it.
 var addons = []struct {
 	name    string // of manifests/NAME.yaml, and the value of labelAddon
-	set     Set
 	enabled func(Config) bool
 }{
-	{"agents", Rules, func(c Config) bool { return c.Cluster != control.Cluster{} }}, // of every server
-	{"coredns", Workloads, func(c Config) bool { return c.CoreDNS.Enabled }},
-	{"fleet", Workloads, func(c Config) bool { return c.Fleet.Enabled }},
-}
-
-// Set is add-ons that are applied together.
-type Set int
-
-const (
-	// Workloads run in pods from images of ours, or need what takes time to be there. What is in no other set belongs to it, so that
-	// add-ons of other versions are removed.
-	Workloads Set = iota
-	// Rules are permissions and settings that others wait for, and need nothing but the API.
-	Rules
-)
-
-// selector finds the objects of a set.
-func (s Set) selector() string {
-	var rules []string
-	for _, a := range addons {
-		if a.set == Rules {
-			rules = append(rules, a.name)
-		}
-	}
-	operator := " notin "
-	if s == Rules {
-		operator = " in "
-	}
-	return labelAddon + "," + labelAddon + operator + "(" + strings.Join(rules, ",") + ")"
+	{"agents", func(c Config) bool { return c.Cluster != control.Cluster{} }}, // of every server
+	{"coredns", func(c Config) bool { return c.CoreDNS.Enabled }},
+	{"fleet", func(c Config) bool { return c.Fleet.Enabled }},
 }
 
 // kind of the objects that add-ons consist of, in the order in which they are applied: what others refer to is first.
@@ -123,11 +96,11 @@ func (v values) ClusterJSON() (string, error) {
 	return strconv.Quote(string(text)), err
 }
 
-// render returns the objects of the set's add-ons that are turned on, labelled, and with the hash of their content.
+// render returns the objects of the add-ons that are turned on, labelled, and with the hash of their content.
 func render(v values) ([]*unstructured.Unstructured, error) {
 	var out []*unstructured.Unstructured
 	for _, a := range addons {
-		if a.set != v.Set || !a.enabled(v.Config) {
+		if !a.enabled(v.Config) {
 			continue
 		}
 		objects, err := renderFile("manifests/"+a.name+".yaml", v)

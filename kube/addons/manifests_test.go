@@ -37,9 +37,7 @@ var testCluster = control.Cluster{
 
 // TestClusterIsTold: agents read what the server says of the cluster as it was said.
 func TestClusterIsTold(t *testing.T) {
-	v := testValues()
-	v.Set = Rules
-	for _, o := range mustRender(t, v) {
+	for _, o := range mustRender(t, testValues()) {
 		if o.GetName() != control.ClusterConfigMap {
 			continue
 		}
@@ -72,10 +70,7 @@ func TestManifestsAreStrictlyValid(t *testing.T) {
 		}
 	}
 	decoder := serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer()
-	v := testValues("192.0.2.1")
-	objects := mustRender(t, v)
-	v.Set = Rules
-	objects = append(objects, mustRender(t, v)...)
+	objects := mustRender(t, testValues("192.0.2.1"))
 	names := make(map[string]bool)
 	for _, o := range objects {
 		names[o.GetLabels()[labelAddon]] = true

@@ -13,8 +13,8 @@ import (
 
 const controllerManagerName = "kube-controller-manager"
 
-// What can wait until the processors have time does not wait for ever: a machine that is always busy needs it too.
-const idleLook, idleLimit = 300 * time.Millisecond, 6 * time.Second
+// controller-manager can wait until the processors have time, but not for ever: a machine that is always busy needs it too.
+const controllersLook, controllersLimit = 300 * time.Millisecond, 6 * time.Second
 
 // ControlPlane is the control plane's components, in start order.
 //
@@ -38,6 +38,7 @@ func (s *Server) ControlPlane() []component.Component {
 // Components is everything that a machine runs, in start order; it is stopped in the reverse: the kubelet first, containerd
 // last.
 func (s *Server) Components() []component.Component {
+	var addonsReady worker.Latch
 	list := s.Runtime()
 	for _, c := range s.ControlPlane() {
 		if c.Name == controllerManagerName {
@@ -52,11 +53,14 @@ func (s *Server) Components() []component.Component {
 	list = append(list, s.Network("kube-apiserver")...)
 	list = append(list,
 		s.Images(),
-		s.addons(addons.Workloads, "kube-apiserver", "images"),
+		component.Component{Name: "addons", After: []string{"kube-apiserver", "images"}, Run: s.runAddons(addonsReady.Set), Ready: addonsReady.Ready},
 		s.joining("kube-apiserver"),
-		s.afterPods(s.addons(addons.Rules, controllerManagerName)),
-		s.afterNode(s.manifests("kube-apiserver")),
 	)
+	if len(s.Settings.Manifests) == 0 {
+		list = append(list, s.manifests("addons"))
+	} else {
+		list = append(list, s.afterNode(s.manifests("kube-apiserver")))
+	}
 	if s.Settings.Devices.Enabled {
 		list = append(list, s.Devices())
 	}
@@ -78,45 +82,38 @@ func (s *Server) apiReady(ctx context.Context) error {
 // a restart renews it.
 func (s *Server) apiLives(ctx context.Context) error { return s.prober.Ask(ctx, "/livez") }
 
-// afterPods lets the node become Ready, and pods that are there start, before a component runs. The start of controller-manager with
-// its forty controllers takes the processors for seconds, and so does the first object that is applied. Both are about what
-// changes: pods do not need them to come back after a restart, nor does a new pod that somebody made. A machine that is slow
-// is given longer: all at once would have its health checks fail. The component is ready at the latest when it runs.
+// afterPods lets the node become Ready, and pods that are there start, before a component runs. For controller-manager: the start of controller-manager with
+// its forty controllers takes the processors for seconds. It is about what changes: pods do not need it to come back after a restart,
+// nor does a new pod that somebody made.
 func (s *Server) afterPods(c component.Component) component.Component {
 	var started worker.Latch
 	run := c.Run
-	if c.Ready == nil {
-		c.Ready = started.Ready
-	}
+	c.Ready = started.Ready
 	c.Run = func(ctx context.Context) error {
-		limit := s.patience()
-		s.awaitNode(ctx, limit)
-		worker.WaitIdle(ctx, idleLook, limit)
+		s.awaitNode(ctx)
+		worker.WaitIdle(ctx, controllersLook, controllersLimit)
 		started.Set()
 		return run(ctx)
 	}
 	return c
 }
 
-// afterNode lets the node become Ready before a component runs, which is about its pods.
+// afterNode lets the node become Ready before a component runs that brings pods.
 func (s *Server) afterNode(c component.Component) component.Component {
 	run := c.Run
 	c.Run = func(ctx context.Context) error {
-		s.awaitNode(ctx, s.patience())
+		s.awaitNode(ctx)
 		return run(ctx)
 	}
 	return c
 }
 
-// awaitNode waits until the node is Ready, for at most limit: one that brings its own CNI is not, without controllers.
-func (s *Server) awaitNode(ctx context.Context, limit time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// awaitNode waits until the node is Ready, but not for long: one that brings its own CNI is not, without controllers.
+func (s *Server) awaitNode(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, controllersLimit)
 	defer cancel()
 	_ = s.Cluster().WaitForNode(ctx, status.IsReady)
 }
-
-// patience is how long to wait for something that others may need soon, on this machine. It is asked when the apiserver is ready.
-func (s *Server) patience() time.Duration { return max(idleLimit, time.Since(s.made)/4) }
 
 func (s *Server) runPolicyStatus(ctx context.Context) error {
 	return s.controlPlane.RunPolicyStatus(ctx, s.Client)
@@ -130,17 +127,12 @@ func (s *Server) assignPodCIDR(ctx context.Context) error {
 	return s.Node.AssignPodCIDR(ctx, s.Client, s.Cluster().WaitForNode)
 }
 
-// addonSets are the components that keep the sets of add-ons.
-var addonSets = map[addons.Set]string{addons.Rules: "rules", addons.Workloads: "addons"}
-
-func (s *Server) addons(set addons.Set, after ...string) component.Component {
-	var applied worker.Latch
-	return component.Component{Name: addonSets[set], After: after, Ready: applied.Ready, Run: func(ctx context.Context) error {
+func (s *Server) runAddons(ready func()) func(context.Context) error {
+	return func(ctx context.Context) error {
 		return addons.Run(ctx, s.Client, addons.Config{
-			Set: set, CoreDNS: s.Settings.CoreDNS, Fleet: s.Settings.Fleet, Cluster: s.Settings.Cluster(),
-			ClusterDNS: s.Settings.ClusterDNS, ClusterDomain: s.Settings.ClusterDomain, Ready: applied.Set,
+			CoreDNS: s.Settings.CoreDNS, Fleet: s.Settings.Fleet, Cluster: s.Settings.Cluster(), ClusterDNS: s.Settings.ClusterDNS, ClusterDomain: s.Settings.ClusterDomain, Ready: ready,
 		})
-	}}
+	}
 }
 
 // manifests applies the config's manifests. Where there are none, what an earlier config had is removed, once there is time.

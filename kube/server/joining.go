@@ -61,7 +61,7 @@ func waitForJoining(ctx context.Context, client kubernetes.Interface) error {
 		_, err = client.RbacV1().ClusterRoleBindings().Get(ctx, control.JoinBinding, metav1.GetOptions{})
 		return err == nil, nil
 	}) != nil {
-		return fmt.Errorf("the cluster is being set up and does not let machines join yet, try again in a moment: %w", err)
+		return fmt.Errorf("the cluster is being set up and does not let machines join yet, try again in a minute: %w", err)
 	}
 	return nil
 }

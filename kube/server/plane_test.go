@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/coracle-os/coracle/kube/addons"
+	"github.com/coracle-os/coracle/kube/component"
 	"github.com/coracle-os/coracle/kube/control"
 	"github.com/coracle-os/coracle/kube/exit"
 	"github.com/coracle-os/coracle/kube/process"
@@ -67,7 +67,8 @@ func runChild(dir string) {
 	}
 	components := append(s.ControlPlane(), s.manifests("kube-apiserver"), s.joining("kube-apiserver"))
 	if os.Getenv(addonsVariable) != "" || settings.Fleet.Enabled {
-		components = append(components, s.addons(addons.Rules, "kube-apiserver"), s.addons(addons.Workloads, "kube-apiserver"))
+		var applied worker.Latch
+		components = append(components, component.Component{Name: "addons", After: []string{"kube-apiserver"}, Run: s.runAddons(applied.Set), Ready: applied.Ready})
 		components = append(components, s.fleet("addons")...)
 	}
 	if err := s.run(context.Background(), components, asked); err != nil {

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
@@ -34,7 +33,6 @@ import (
 type Server struct {
 	*worker.Worker
 	paths Paths
-	made  time.Time
 
 	pki          *pki.PKI
 	datastore    *datastore.Server
@@ -49,7 +47,7 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 			return nil, fmt.Errorf("create a folder of kube: %w", err)
 		}
 	}
-	s := &Server{paths: paths, made: time.Now(), Worker: &worker.Worker{Settings: settings, Paths: paths.Paths, Recorder: status.NewRecorder()}}
+	s := &Server{paths: paths, Worker: &worker.Worker{Settings: settings, Paths: paths.Paths, Recorder: status.NewRecorder()}}
 	fresh, err := isFresh(paths)
 	if err != nil {
 		return nil, err
