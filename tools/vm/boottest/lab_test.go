@@ -19,7 +19,7 @@ const (
 	diskSize     = 8 * gib
 	nodePort     = 30080
 	readyWithin  = 10 * time.Minute // a boot takes 90 s without acceleration on two cores; CI may have slower ones
-	workWithin   = 5 * time.Minute
+	workWithin   = 10 * time.Minute // a slow host takes twice as long as a quiet one
 	shutDownIn   = 2 * time.Minute
 	busyboxImage = "coracle.local/busybox:1" // images/containers/busybox.yml
 )
