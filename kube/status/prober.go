@@ -9,8 +9,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// askTimeout is how long the apiserver may take to say how it is.
-const askTimeout = 5 * time.Second
+// askTimeout is how long the apiserver may take to say how it is. On a slow machine under load it takes more than 5 s, and who gives up
+// and asks again keeps it from ever being ready.
+const askTimeout = 15 * time.Second
 
 // Prober asks the apiserver how it is.
 type Prober struct {
