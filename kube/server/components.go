@@ -13,7 +13,8 @@ import (
 
 const controllerManagerName = "kube-controller-manager"
 
-// controller-manager can wait until the processors have time, but not for ever: a machine that is always busy needs it too.
+// What can wait for the node, and controller-manager until the processors have time, does not wait for ever: a machine that is always busy
+// needs it too.
 const controllersLook, controllersLimit = 300 * time.Millisecond, 6 * time.Second
 
 // ControlPlane is the control plane's components, in start order.

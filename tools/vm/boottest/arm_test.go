@@ -22,8 +22,7 @@ func TestARM64(t *testing.T) {
 
 // TestARMHF boots the image for 32-bit ARM, from U-Boot on, to a Ready node with a pod on it, and shuts it down. The pod comes with the machine's
 // config and is heard on the console, and there is one processor, no network and no add-on: QEMU is several times as slow with 32-bit ARM
-// as with the others, the more so with two processors (Linux writes the domain register whenever it enters and leaves user memory, and
-// each time QEMU forgets all addresses that it has translated). `make test-all` has network and add-ons.
+// as with the others, the more so with two processors: it spends its time on translating addresses anew. `make test-all` has network and add-ons.
 func TestARMHF(t *testing.T) {
 	flashedLab(t, "armhf", image(t, "armhf"), diskSize, func(l *lab) {
 		config, spec := configuredPod, l.standard()
