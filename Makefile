@@ -11,7 +11,7 @@ DISK       ?= 8G
 # same ones, so that Kubernetes is compiled once.
 GO_TAGS    := osusergo,netgo,no_btrfs,no_devmapper,no_zfs,no_aufs,providerless
 export CGO_ENABLED := 0
-export GOFLAGS     := -buildvcs=false -trimpath -tags=$(GO_TAGS)
+export GOFLAGS     := -buildvcs=false -trimpath -gcflags=all=-dwarf=false -tags=$(GO_TAGS)
 # For ARCH, where Make calls the compiler and not the imager.
 GO_TARGET  := GOOS=linux $(if $(filter armhf,$(ARCH)),GOARCH=arm GOARM=7,GOARCH=$(ARCH))
 

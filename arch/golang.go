@@ -9,6 +9,10 @@ import (
 // different tags everything would be compiled twice.
 var Tags = []string{"osusergo", "netgo", "no_btrfs", "no_devmapper", "no_zfs", "no_aufs", "providerless"}
 
+// compilerFlags are the compiler's for every package, the Makefile's too. Programs have no DWARF in an image; not to make it saves a tenth of
+// the compiler's time.
+const compilerFlags = "-gcflags=all=-dwarf=false"
+
 // GoEnv is the environment that a Go program for a is built in, without cgo.
 func (a Architecture) GoEnv() []string {
 	// The settings of the person who builds must not change what is built. Where one is empty, `go env -w` counts, so
@@ -52,7 +56,7 @@ func GoArgs(kubernetes string, tags []string, static bool) []string {
 		ldflags = append(ldflags, "-buildid=", "-extldflags", "-static")
 	}
 	return []string{
-		"-trimpath", "-buildvcs=false", "-tags=" + strings.Join(append(tags, Tags...), ","),
+		"-trimpath", "-buildvcs=false", compilerFlags, "-tags=" + strings.Join(append(tags, Tags...), ","),
 		"-ldflags=" + strings.Join(ldflags, " "),
 	}
 }

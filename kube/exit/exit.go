@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/sirupsen/logrus"
@@ -84,25 +85,21 @@ func (fatalEntry) Fire(e *logrus.Entry) error {
 	return nil
 }
 
-// lastFatal passes log lines on and remembers the last fatal one: klog marks it with the letter F. klog.FlushAndExit has none;
-// who calls it has logged an error, which begins with E.
+// lastFatal passes log lines on and remembers the one that says why klog ends the process: the last fatal one, which begins with F. klog.FlushAndExit
+// logs none; who calls it has logged an error, which begins with E.
 type lastFatal struct {
 	out io.Writer
 
-	mu           sync.Mutex
-	fatal, error string
+	mu   sync.Mutex
+	line string
 }
 
 func (l *lastFatal) Write(p []byte) (int, error) {
-	if len(p) > 0 && (p[0] == 'F' || p[0] == 'E') {
-		l.mu.Lock()
-		if p[0] == 'F' {
-			l.fatal = string(p)
-		} else {
-			l.error = string(p)
-		}
-		l.mu.Unlock()
+	l.mu.Lock()
+	if bytes.HasPrefix(p, []byte("F")) || bytes.HasPrefix(p, []byte("E")) && !strings.HasPrefix(l.line, "F") {
+		l.line = string(p)
 	}
+	l.mu.Unlock()
 	return l.out.Write(p)
 }
 
@@ -110,10 +107,10 @@ func (l *lastFatal) reason(source string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.fatal != "":
-		return "fatal: " + l.fatal
-	case l.error != "":
-		return source + " ended the process after: " + l.error
+	case strings.HasPrefix(l.line, "F"):
+		return "fatal: " + l.line
+	case l.line != "":
+		return source + " ended the process after: " + l.line
 	}
 	return source + " ended the process without a reason"
 }
