@@ -22,7 +22,7 @@ func TestNamed(t *testing.T) {
 }
 
 // Kubernetes takes a quarter of an hour to compile, so tests and images must share the build cache.
-func TestMakefileHasTheSameTags(t *testing.T) {
+func TestMakefileHasTheSameSettings(t *testing.T) {
 	b, err := os.ReadFile("../Makefile")
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +30,9 @@ func TestMakefileHasTheSameTags(t *testing.T) {
 	m := regexp.MustCompile(`(?m)^GO_TAGS\s*:=\s*(\S+)$`).FindSubmatch(b)
 	if m == nil || string(m[1]) != strings.Join(Tags, ",") {
 		t.Errorf("Makefile's GO_TAGS is %q, want %q", m, strings.Join(Tags, ","))
+	}
+	if !strings.Contains(string(b), " "+compilerFlags+" ") {
+		t.Errorf("Makefile's GOFLAGS do not have %s", compilerFlags)
 	}
 }
 
