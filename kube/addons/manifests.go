@@ -23,14 +23,17 @@ import (
 //go:embed manifests/*.yaml
 var manifests embed.FS
 
-// addons of this version. One that is taken off the list is removed from clusters that have it.
-var addons = []struct {
+type addon struct {
 	name    string // of manifests/NAME.yaml, and the value of labelAddon
 	enabled func(Config) bool
-}{
-	{"agents", func(c Config) bool { return c.Cluster != control.Cluster{} }}, // of every server
-	{"coredns", func(c Config) bool { return c.CoreDNS.Enabled }},
-	{"fleet", func(c Config) bool { return c.Fleet.Enabled }},
+	seeded  bool // a new cluster begins with its objects, of which none starts a pod
+}
+
+// addons of this version. One that is taken off the list is removed from clusters that have it.
+var addons = []addon{
+	{name: "agents", enabled: func(c Config) bool { return c.Cluster != control.Cluster{} }, seeded: true}, // of every server
+	{name: "coredns", enabled: func(c Config) bool { return c.CoreDNS.Enabled }},
+	{name: "fleet", enabled: func(c Config) bool { return c.Fleet.Enabled }},
 }
 
 // kind of the objects that add-ons consist of, in the order in which they are applied: what others refer to is first.
@@ -103,18 +106,26 @@ func render(v values) ([]*unstructured.Unstructured, error) {
 		if !a.enabled(v.Config) {
 			continue
 		}
-		objects, err := renderFile("manifests/"+a.name+".yaml", v)
+		objects, err := a.render(v)
 		if err != nil {
 			return nil, fmt.Errorf("add-on %s: %w", a.name, err)
-		}
-		for _, o := range objects {
-			if err := mark(o, a.name); err != nil {
-				return nil, fmt.Errorf("add-on %s: %w", a.name, err)
-			}
 		}
 		out = append(out, objects...)
 	}
 	return out, nil
+}
+
+func (a addon) render(v values) ([]*unstructured.Unstructured, error) {
+	objects, err := renderFile("manifests/"+a.name+".yaml", v)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		if err := mark(o, a.name); err != nil {
+			return nil, err
+		}
+	}
+	return objects, nil
 }
 
 func renderFile(path string, v values) ([]*unstructured.Unstructured, error) {

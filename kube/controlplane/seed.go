@@ -24,23 +24,23 @@ import (
 // objects are upstream's, from the same functions where it has any; only the record of who manages which field is not there.
 //
 // create writes a value of the apiserver's storage format (kubernetes.io/docs/reference/using-api/api-concepts,
-// "Kubernetes Protobuf encoding") at a key of etcd.
-func (c Config) Seed(create func(key string, value []byte) error) error {
+// "Kubernetes Protobuf encoding") at a key of etcd. more are created too, of kinds that are stored as protobuf.
+func (c Config) Seed(create func(key string, value []byte) error, more ...Seed) error {
 	all, err := c.seeds()
 	if err != nil {
 		return err
 	}
-	for _, s := range all {
-		s.object.SetUID(uuid.NewUUID())
-		s.object.SetCreationTimestamp(metav1.Now())
-		s.object.GetObjectKind().SetGroupVersionKind(s.version.WithKind(s.kind))
-		key := path.Join("/registry", s.resource, s.object.GetNamespace(), s.object.GetName())
+	for _, s := range append(all, more...) {
+		s.Object.SetUID(uuid.NewUUID())
+		s.Object.SetCreationTimestamp(metav1.Now())
+		s.Object.GetObjectKind().SetGroupVersionKind(s.Version.WithKind(s.Kind))
+		key := path.Join("/registry", s.Resource, s.Object.GetNamespace(), s.Object.GetName())
 		encoder := protobufEncoder
-		if s.version.Group == apiregistrationv1.GroupName {
+		if s.Version.Group == apiregistrationv1.GroupName {
 			encoder = jsonEncoder // as the aggregator stores them
 		}
 		var value bytes.Buffer
-		if err := encoder.Encode(s.object, &value); err != nil {
+		if err := encoder.Encode(s.Object, &value); err != nil {
 			return fmt.Errorf("encode %s: %w", key, err)
 		}
 		if err := create(key, value.Bytes()); err != nil {
@@ -50,15 +50,18 @@ func (c Config) Seed(create func(key string, value []byte) error) error {
 	return nil
 }
 
-// seed is one object and what its key in the storage begins with.
-type seed struct {
-	resource string
-	version  schema.GroupVersion
-	kind     string
-	object   interface {
-		runtime.Object
-		metav1.Object
-	}
+// Seed is one object and what its key in the storage begins with.
+type Seed struct {
+	Resource string // "configmaps"; with the group's name before it only where the aggregator or a custom resource has it
+	Version  schema.GroupVersion
+	Kind     string
+	Object   Object
+}
+
+// Object is a typed one, with metadata.
+type Object interface {
+	runtime.Object
+	metav1.Object
 }
 
 // Encoders of versioned objects as they are.
@@ -67,7 +70,7 @@ var (
 	jsonEncoder     runtime.Encoder = json.NewSerializerWithOptions(json.DefaultMetaFactory, nil, nil, json.SerializerOptions{})
 )
 
-func (c Config) seeds() ([]seed, error) {
+func (c Config) seeds() ([]Seed, error) {
 	ca, err := os.ReadFile(c.PKI.ClusterCA())
 	if err != nil {
 		return nil, fmt.Errorf("the cluster's CA for pods: %w", err)
@@ -81,14 +84,14 @@ func (c Config) seeds() ([]seed, error) {
 var namespaces = []string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease}
 
 // namespaceSeeds are namespaces with what controller-manager gives each: an account, and the CA for its pods.
-func namespaceSeeds(ca string) []seed {
-	var all []seed
+func namespaceSeeds(ca string) []Seed {
+	var all []Seed
 	for _, name := range namespaces {
-		all = append(all, seed{"namespaces", corev1.SchemeGroupVersion, "Namespace", &corev1.Namespace{
+		all = append(all, Seed{"namespaces", corev1.SchemeGroupVersion, "Namespace", &corev1.Namespace{
 			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelMetadataName: name}},
 			Spec:       corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{corev1.FinalizerKubernetes}},
 			Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
-		}}, serviceAccount(name, "default"), seed{"configmaps", corev1.SchemeGroupVersion, "ConfigMap", &corev1.ConfigMap{
+		}}, serviceAccount(name, "default"), Seed{"configmaps", corev1.SchemeGroupVersion, "ConfigMap", &corev1.ConfigMap{
 			ObjectMeta: metav1.ObjectMeta{
 				Namespace: name, Name: rootcacertpublisher.RootCACertConfigMapName,
 				Annotations: map[string]string{rootcacertpublisher.DescriptionAnnotation: rootcacertpublisher.Description},
@@ -99,8 +102,8 @@ func namespaceSeeds(ca string) []seed {
 	return all
 }
 
-func serviceAccount(namespace, name string) seed {
-	return seed{"serviceaccounts", corev1.SchemeGroupVersion, "ServiceAccount", &corev1.ServiceAccount{
+func serviceAccount(namespace, name string) Seed {
+	return Seed{"serviceaccounts", corev1.SchemeGroupVersion, "ServiceAccount", &corev1.ServiceAccount{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 	}}
 }

@@ -25,22 +25,22 @@ import (
 
 // flowControlSeeds are the priority levels and flow schemas of API priority and fairness, with the status that the apiserver
 // gives each flow schema.
-func flowControlSeeds() []seed {
+func flowControlSeeds() []Seed {
 	meta := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{
 			Name: name, Generation: 1,
 			Annotations: map[string]string{flowcontrolv1.AutoUpdateAnnotationKey: "true"},
 		}
 	}
-	var all []seed
+	var all []Seed
 	for _, level := range slices.Concat(bootstrap.MandatoryPriorityLevelConfigurations, bootstrap.SuggestedPriorityLevelConfigurations) {
-		all = append(all, seed{"prioritylevelconfigurations", flowcontrolv1.SchemeGroupVersion, "PriorityLevelConfiguration",
+		all = append(all, Seed{"prioritylevelconfigurations", flowcontrolv1.SchemeGroupVersion, "PriorityLevelConfiguration",
 			&flowcontrolv1.PriorityLevelConfiguration{ObjectMeta: meta(level.Name), Spec: *level.Spec.DeepCopy()},
 		})
 	}
 	for _, flow := range slices.Concat(bootstrap.MandatoryFlowSchemas, bootstrap.SuggestedFlowSchemas) {
 		level := flow.Spec.PriorityLevelConfiguration.Name
-		all = append(all, seed{"flowschemas", flowcontrolv1.SchemeGroupVersion, "FlowSchema", &flowcontrolv1.FlowSchema{
+		all = append(all, Seed{"flowschemas", flowcontrolv1.SchemeGroupVersion, "FlowSchema", &flowcontrolv1.FlowSchema{
 			ObjectMeta: meta(flow.Name), Spec: *flow.Spec.DeepCopy(),
 			Status: flowcontrolv1.FlowSchemaStatus{Conditions: []flowcontrolv1.FlowSchemaCondition{{
 				Type: flowcontrolv1.FlowSchemaConditionDangling, Status: flowcontrolv1.ConditionFalse, LastTransitionTime: metav1.Now(), Reason: "Found",
@@ -71,10 +71,10 @@ func apiPriorities() map[schema.GroupVersion]controlplaneapiserver.APIServicePri
 }
 
 // apiServiceSeeds are the registrations of the built-in APIs with the aggregator. The apiserver is not ready before all are there.
-func apiServiceSeeds() []seed {
+func apiServiceSeeds() []Seed {
 	served := controlplane.DefaultAPIResourceConfigSource()
 	served.EnableVersions(apiextensionsv1.SchemeGroupVersion)
-	var all []seed
+	var all []Seed
 	for version, priority := range apiPriorities() {
 		if !served.GroupVersionConfigs[version] {
 			continue
@@ -89,24 +89,24 @@ func apiServiceSeeds() []seed {
 			},
 		}
 		helper.SetAPIServiceCondition(service, helper.NewLocalAvailableAPIServiceCondition())
-		all = append(all, seed{"apiregistration.k8s.io/apiservices", apiregistrationv1.SchemeGroupVersion, "APIService", service})
+		all = append(all, Seed{"apiregistration.k8s.io/apiservices", apiregistrationv1.SchemeGroupVersion, "APIService", service})
 	}
 	return all
 }
 
-func priorityClassSeeds() []seed {
-	var all []seed
+func priorityClassSeeds() []Seed {
+	var all []Seed
 	for _, class := range systemclasses.SystemPriorityClasses() {
 		class = class.DeepCopy()
 		class.Generation = 1
-		all = append(all, seed{"priorityclasses", schedulingv1.SchemeGroupVersion, "PriorityClass", class})
+		all = append(all, Seed{"priorityclasses", schedulingv1.SchemeGroupVersion, "PriorityClass", class})
 	}
 	return all
 }
 
 // serviceCIDRSeeds is the network of Services as controller-manager leaves it.
-func serviceCIDRSeeds(cidrs string) []seed {
-	return []seed{{"servicecidrs", networkingv1.SchemeGroupVersion, "ServiceCIDR", &networkingv1.ServiceCIDR{
+func serviceCIDRSeeds(cidrs string) []Seed {
+	return []Seed{{"servicecidrs", networkingv1.SchemeGroupVersion, "ServiceCIDR", &networkingv1.ServiceCIDR{
 		ObjectMeta: metav1.ObjectMeta{Name: defaultservicecidr.DefaultServiceCIDRName, Finalizers: []string{servicecidrs.ServiceCIDRProtectionFinalizer}},
 		Spec:       networkingv1.ServiceCIDRSpec{CIDRs: strings.Split(cidrs, ",")},
 		Status: networkingv1.ServiceCIDRStatus{Conditions: []metav1.Condition{{

@@ -12,24 +12,24 @@ import (
 )
 
 // roleSeeds are the roles and bindings of kube-apiserver and of the controllers, and the accounts that these are bound to.
-func roleSeeds() []seed {
-	var all []seed
+func roleSeeds() []Seed {
+	var all []Seed
 	clusterRoles := append(bootstrappolicy.ClusterRoles(), bootstrappolicy.ControllerRoles()...)
 	aggregate(clusterRoles)
 	for _, role := range clusterRoles {
-		all = append(all, seed{"clusterroles", rbacv1.SchemeGroupVersion, "ClusterRole", &role})
+		all = append(all, Seed{"clusterroles", rbacv1.SchemeGroupVersion, "ClusterRole", &role})
 	}
 	for _, binding := range append(bootstrappolicy.ClusterRoleBindings(), bootstrappolicy.ControllerRoleBindings()...) {
-		all = append(all, seed{"clusterrolebindings", rbacv1.SchemeGroupVersion, "ClusterRoleBinding", &binding})
+		all = append(all, Seed{"clusterrolebindings", rbacv1.SchemeGroupVersion, "ClusterRoleBinding", &binding})
 	}
 	for _, roles := range bootstrappolicy.NamespaceRoles() {
 		for _, role := range roles {
-			all = append(all, seed{"roles", rbacv1.SchemeGroupVersion, "Role", &role})
+			all = append(all, Seed{"roles", rbacv1.SchemeGroupVersion, "Role", &role})
 		}
 	}
 	for _, bindings := range bootstrappolicy.NamespaceRoleBindings() {
 		for _, binding := range bindings {
-			all = append(all, seed{"rolebindings", rbacv1.SchemeGroupVersion, "RoleBinding", &binding})
+			all = append(all, Seed{"rolebindings", rbacv1.SchemeGroupVersion, "RoleBinding", &binding})
 		}
 	}
 	for _, name := range controllerAccounts() {

@@ -7,10 +7,11 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/control/controltest"
 )
 
 func TestProxyEnvironment(t *testing.T) {
-	s := goodSettings()
+	s := controltest.ServerSettings()
 	if got := proxyEnvironment(s); got != nil {
 		t.Errorf("without a proxy: %v", got)
 	}

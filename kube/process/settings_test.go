@@ -6,17 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/control/controltest"
 )
-
-func goodSettings() control.Settings {
-	return control.Settings{
-		Role: "server", NodeName: "edge-1", NodeIPs: []string{"192.0.2.7"}, APIPort: 6443,
-		PodCIDR: "10.42.0.0/16", ServiceCIDR: "10.43.0.0/16", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
-		Datastore: control.Datastore{Kind: "sqlite", Ephemeral: []string{"leases", "events"}},
-		Flannel:   control.Flannel{Backend: "vxlan"}, CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, ShutdownSeconds: 40,
-	}
-}
 
 func TestParseSettings(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -70,7 +61,7 @@ func TestParseSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fields := map[string]any{}
-			data, _ := json.Marshal(goodSettings())
+			data, _ := json.Marshal(controltest.ServerSettings())
 			if err := json.Unmarshal(data, &fields); err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +77,7 @@ func TestParseSettings(t *testing.T) {
 }
 
 func FuzzParseSettings(f *testing.F) {
-	data, _ := json.Marshal(goodSettings())
+	data, _ := json.Marshal(controltest.ServerSettings())
 	f.Add(data)
 	f.Add([]byte(`{}{}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

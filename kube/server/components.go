@@ -130,9 +130,9 @@ func (s *Server) assignPodCIDR(ctx context.Context) error {
 
 func (s *Server) runAddons(ready func()) func(context.Context) error {
 	return func(ctx context.Context) error {
-		return addons.Run(ctx, s.Client, addons.Config{
-			CoreDNS: s.Settings.CoreDNS, Fleet: s.Settings.Fleet, Cluster: s.Settings.Cluster(), ClusterDNS: s.Settings.ClusterDNS, ClusterDomain: s.Settings.ClusterDomain, Ready: ready,
-		})
+		config := s.addons()
+		config.Ready = ready
+		return addons.Run(ctx, s.Client, config)
 	}
 }
 

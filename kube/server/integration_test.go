@@ -166,6 +166,9 @@ func testSeed(ctx context.Context, t *testing.T, p *plane) {
 	if err != nil || len(ca.ManagedFields) > 0 {
 		t.Errorf("the CA of pods in the namespace default: %v, %v", ca, err)
 	}
+	if _, err := p.client.RbacV1().ClusterRoleBindings().Get(ctx, control.JoinBinding, metav1.GetOptions{}); err != nil {
+		t.Errorf("agents cannot join: %v", err)
+	}
 }
 
 // testEndpoint: the Service "kubernetes" leads to this server, though the lease behind that is in memory.

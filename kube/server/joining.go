@@ -2,13 +2,10 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/coracle-os/coracle/kube/component"
@@ -44,26 +41,9 @@ func (s joinTokens) Create(ctx context.Context, n control.NewToken) (control.Mad
 	if err != nil {
 		return control.MadeToken{}, err
 	}
-	if err := waitForJoining(ctx, client); err != nil {
-		return control.MadeToken{}, err
-	}
 	made, err := join.Create(ctx, client, token.Hash(s.pki.ClusterAuthority()), n, time.Now())
 	made.Endpoint = s.pki.Endpoint()
 	return made, err
-}
-
-// waitForJoining waits until the cluster lets machines with a token ask for a certificate. A new one does so soon after its API answers: a
-// token that was made before would be refused at first.
-func waitForJoining(ctx context.Context, client kubernetes.Interface) error {
-	const look, limit = 500 * time.Millisecond, 8 * time.Second // coraclectl waits for 10
-	var err error
-	if wait.PollUntilContextTimeout(ctx, look, limit, true, func(ctx context.Context) (bool, error) {
-		_, err = client.RbacV1().ClusterRoleBindings().Get(ctx, control.JoinBinding, metav1.GetOptions{})
-		return err == nil, nil
-	}) != nil {
-		return fmt.Errorf("the cluster is being set up and does not let machines join yet, try again in a minute: %w", err)
-	}
-	return nil
 }
 
 func (s joinTokens) List(ctx context.Context) ([]control.JoinToken, error) {

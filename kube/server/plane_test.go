@@ -23,6 +23,7 @@ import (
 
 	"github.com/coracle-os/coracle/kube/component"
 	"github.com/coracle-os/coracle/kube/control"
+	"github.com/coracle-os/coracle/kube/control/controltest"
 	"github.com/coracle-os/coracle/kube/exit"
 	"github.com/coracle-os/coracle/kube/process"
 	"github.com/coracle-os/coracle/kube/worker"
@@ -225,18 +226,9 @@ func address(t *testing.T) string {
 	return ""
 }
 
-func goodSettings() control.Settings {
-	return control.Settings{
-		Role: "server", NodeName: "edge-1", NodeIPs: []string{"192.0.2.7"}, APIPort: 6443,
-		PodCIDR: "10.42.0.0/16", ServiceCIDR: "10.43.0.0/16", ClusterDNS: "10.43.0.10", ClusterDomain: "cluster.local",
-		Datastore: control.Datastore{Kind: "sqlite", Ephemeral: []string{"leases", "events"}},
-		Flannel:   control.Flannel{Backend: "vxlan"}, CoreDNS: control.CoreDNS{Enabled: true, CacheSeconds: 30}, ShutdownSeconds: 40,
-	}
-}
-
 func writeSettings(t *testing.T, dir string) control.Settings {
 	t.Helper()
-	settings := goodSettings()
+	settings := controltest.ServerSettings()
 	settings.NodeIPs, settings.APIPort = []string{address(t)}, freePort(t)
 	settings.MemoryBytes = 512 * process.Mebibyte
 	// Nothing in the cluster goes through a proxy: this one does not answer.

@@ -62,7 +62,7 @@ func New(settings control.Settings, paths Paths) (*Server, error) {
 	}
 	s.datastore = datastore.New(datastore.Config{
 		Path: paths.database(), Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral,
-		Seed: func(create func(key string, value []byte) error) error { return s.controlPlane.Seed(create) },
+		Seed: s.seed,
 	})
 	s.controlPlane = controlplane.Config{
 		Settings: settings, PKI: s.pki, RunDir: paths.Run, Socket: paths.datastoreSocket(), EphemeralSocket: ephemeral,

@@ -11,7 +11,7 @@ import (
 	"github.com/coracle-os/coracle/kube/control"
 )
 
-// tokenTimeout is how long a token may take to be made: kube waits for a cluster that is being set up.
+// tokenTimeout is how long a token may take to be made: kube waits until its apiserver serves.
 const tokenTimeout = 20 * time.Second
 
 // CreateToken makes a token with which agents join.

@@ -5,7 +5,7 @@
 //	bench --out _out/bench.json --baseline  boot the baseline: upstream's components as separate processes
 //	bench --out _out/bench.json --times 3   boot the baseline and Coracle in turn, and keep the medians of the times
 //	bench --soak 30m --memory 256           boot with that much memory, and see whether it stays up; writes no report
-//	bench --out _out/bench.json --table     print the report as tables for docs/benchmarks.md
+//	bench --table REPORT...                 print reports, of an architecture each, as tables for docs/benchmarks.md
 //
 // The kinds of run fill in their parts of one report. Run them on the same host, with nothing else on it.
 package main
@@ -29,6 +29,7 @@ type options struct {
 	busybox                   string
 	settle, idle, timeout     time.Duration
 	baseline, table           bool
+	reports                   []string // to print
 	times                     int
 	timesOnly                 bool // of a boot: leave out memory and disk writes
 	soak                      time.Duration
@@ -51,11 +52,14 @@ func main() {
 	flag.DurationVar(&o.soak, "soak", 0, "measure nothing: see whether a machine with --memory stays up for this long once settled")
 	flag.IntVar(&o.memory, "memory", 512, "memory in MiB of the machine that --soak boots")
 	flag.IntVar(&o.cpus, "cpus", 2, "processors of the machines")
-	flag.BoolVar(&o.table, "table", false, "measure nothing: print the report as tables")
+	flag.BoolVar(&o.table, "table", false, "measure nothing: print the reports named, or that of --out, as tables")
 	flag.Parse()
-	if flag.NArg() > 0 {
+	if flag.NArg() > 0 && !o.table {
 		fmt.Fprintf(os.Stderr, "bench: takes flags only, got %q\n", flag.Args())
 		os.Exit(2)
+	}
+	if o.reports = flag.Args(); len(o.reports) == 0 {
+		o.reports = []string{o.out}
 	}
 	o.image = cmp.Or(o.image, "_out/coracle-"+o.arch+".img")
 	o.baselineImage = cmp.Or(o.baselineImage, "_out/baseline/coracle-"+o.arch+".img")
@@ -78,15 +82,14 @@ func bench(ctx context.Context, o options) error {
 	if o.soak > 0 {
 		return soak(ctx, o)
 	}
+	if o.table {
+		return printReports(o.reports)
+	}
 	r, err := readReport(o.out)
 	if err != nil {
 		return err
 	}
 	switch {
-	case o.table:
-		if r.Arch == "" {
-			return errors.New("nothing was measured yet: " + o.out + " is empty")
-		}
 	case o.times > 0:
 		err = r.measureTimes(ctx, o)
 	case o.baseline:
@@ -97,11 +100,25 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if !o.table {
-		if err := r.write(o.out); err != nil {
+	if err := r.write(o.out); err != nil {
+		return err
+	}
+	fmt.Print(markdown(r))
+	return nil
+}
+
+func printReports(paths []string) error {
+	var reports []report
+	for _, path := range paths {
+		r, err := readReport(path)
+		if err != nil {
 			return err
 		}
+		if r.Arch == "" {
+			return errors.New("nothing was measured yet: there is no " + path)
+		}
+		reports = append(reports, r)
 	}
-	fmt.Print(r.markdown())
+	fmt.Print(markdown(reports...))
 	return nil
 }

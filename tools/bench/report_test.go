@@ -64,14 +64,17 @@ func TestMarkdown(t *testing.T) {
 		Memory: memory{Used512: 200, Processes: map[string]float64{"init": 4, "kube": 170}},
 		Bytes:  sizes{ImageZst: 98_700_000, Binaries: map[string]int64{"kube": 200_000_000}},
 	}
-	got := r.markdown()
+	arm := report{Arch: "arm64", Seconds: seconds{PodRunning: 60}, Memory: memory{Processes: map[string]float64{"kube": 180, "shim": 9}}}
+	got := markdown(r, arm)
 	for _, want := range []string{
-		"| → pod Running | 50.0 s (0.50 ×) | 100.0 s |",
-		"| memory used, 512 MiB machine | 200.0 MiB |  |",
-		"| disk writes at idle |  |  |",
-		"| compressed image | 98.7 MB |  |",
-		"| kube | 170.0 MiB |\n| init | 4.0 MiB |",
-		"| kube | 200.0 MB |",
+		"|  | amd64 | arm64 | amd64, baseline |\n|---|---|---|---|\n",
+		"| → pod Running | 50.0 s (0.50 ×) | 60.0 s | 100.0 s |",
+		"| memory used, 512 MiB machine | 200.0 MiB |  |  |",
+		"| disk writes at idle |  |  |  |",
+		"| compressed image | 98.7 MB |  |  |",
+		"| anonymous memory, 512 MiB machine | amd64 | arm64 |\n|---|---|---|\n",
+		"| kube | 170.0 MiB | 180.0 MiB |\n| shim |  | 9.0 MiB |\n| init | 4.0 MiB |  |\n",
+		"| kube | 200.0 MB |  |",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("lacks %q:\n%s", want, got)

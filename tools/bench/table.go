@@ -3,49 +3,81 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// markdown is the report as tables for docs/benchmarks.md.
-func (r report) markdown() string {
+// markdown is the reports of several architectures beside each other, as tables for docs/benchmarks.md. The baseline is the first one's.
+func markdown(reports ...report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| %s | Coracle | baseline |\n|---|---|---|\n", r.Arch)
-	for _, row := range []struct {
-		what              string
-		coracle, baseline string
-	}{
-		{"power-on → kernel", inSeconds(r.Seconds.Kernel), ""},
-		{"→ machined", inSeconds(r.Seconds.Machined), ""},
-		{"→ apiserver ready", inSeconds(r.Seconds.APIServerReady), ""},
-		{"→ node Ready", inSeconds(r.Seconds.NodeReady), ""},
-		{"→ pod Running", inSeconds(r.Seconds.PodRunning) + ratio(r.Seconds.PodRunning, r.Baseline.PodRunning), inSeconds(r.Baseline.PodRunning)},
-		{"memory used, 2 GiB machine", inMiB(r.Memory.Used2048), inMiB(r.Baseline.Memory)},
-		{"memory used, 512 MiB machine", inMiB(r.Memory.Used512), ""},
-		{"disk writes at idle", inBytesPerSecond(r.IdleWrite), inBytesPerSecond(r.Baseline.IdleWrite)},
-		{"compressed image", inMB(r.Bytes.ImageZst), ""},
-		{"root file system", inMB(r.Bytes.Root), ""},
-	} {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", row.what, row.coracle, row.baseline)
-	}
-
-	b.WriteString("\n| process | anonymous memory, 512 MiB machine |\n|---|---|\n")
-	names := slices.SortedFunc(maps.Keys(r.Memory.Processes), func(x, y string) int {
-		if more := r.Memory.Processes[y] - r.Memory.Processes[x]; more != 0 {
-			return cmp.Compare(more, 0)
+	first := reports[0]
+	row := func(what string, value func(report) string, last ...string) {
+		cells := []string{what}
+		for _, r := range reports {
+			cells = append(cells, value(r))
 		}
-		return strings.Compare(x, y)
-	})
-	for _, name := range names {
-		fmt.Fprintf(&b, "| %s | %s |\n", name, inMiB(r.Memory.Processes[name]))
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(append(cells, last...), " | "))
+	}
+	head := func(what string, last ...string) {
+		row(what, func(r report) string { return r.Arch }, last...)
+		b.WriteString(strings.Repeat("|---", 1+len(reports)+len(last)) + "|\n")
 	}
 
-	b.WriteString("\n| program | size |\n|---|---|\n")
-	for _, name := range slices.Sorted(maps.Keys(r.Bytes.Binaries)) {
-		fmt.Fprintf(&b, "| %s | %s |\n", name, inMB(r.Bytes.Binaries[name]))
+	head("", first.Arch+", baseline")
+	for _, line := range []struct {
+		what     string
+		value    func(report) string
+		baseline string
+	}{
+		{"power-on → kernel", func(r report) string { return inSeconds(r.Seconds.Kernel) }, ""},
+		{"→ machined", func(r report) string { return inSeconds(r.Seconds.Machined) }, ""},
+		{"→ apiserver ready", func(r report) string { return inSeconds(r.Seconds.APIServerReady) }, ""},
+		{"→ node Ready", func(r report) string { return inSeconds(r.Seconds.NodeReady) }, ""},
+		{"→ pod Running", func(r report) string {
+			return inSeconds(r.Seconds.PodRunning) + ratio(r.Seconds.PodRunning, r.Baseline.PodRunning)
+		}, inSeconds(first.Baseline.PodRunning)},
+		{"memory used, 2 GiB machine", func(r report) string { return inMiB(r.Memory.Used2048) }, inMiB(first.Baseline.Memory)},
+		{"memory used, 512 MiB machine", func(r report) string { return inMiB(r.Memory.Used512) }, ""},
+		{"disk writes at idle", func(r report) string { return inBytesPerSecond(r.IdleWrite) }, inBytesPerSecond(first.Baseline.IdleWrite)},
+		{"compressed image", func(r report) string { return inMB(r.Bytes.ImageZst) }, ""},
+		{"root file system", func(r report) string { return inMB(r.Bytes.Root) }, ""},
+	} {
+		row(line.what, line.value, line.baseline)
+	}
+
+	b.WriteByte('\n')
+	head("anonymous memory, 512 MiB machine")
+	memory := func(name string) float64 {
+		var most float64
+		for _, r := range reports {
+			most = max(most, r.Memory.Processes[name])
+		}
+		return most
+	}
+	processes := names(reports, func(r report) iter.Seq[string] { return maps.Keys(r.Memory.Processes) })
+	slices.SortStableFunc(processes, func(x, y string) int { return cmp.Compare(memory(y), memory(x)) })
+	for _, name := range processes {
+		row(name, func(r report) string { return inMiB(r.Memory.Processes[name]) })
+	}
+
+	b.WriteByte('\n')
+	head("size of the program")
+	for _, name := range names(reports, func(r report) iter.Seq[string] { return maps.Keys(r.Bytes.Binaries) }) {
+		row(name, func(r report) string { return inMB(r.Bytes.Binaries[name]) })
 	}
 	return b.String()
+}
+
+// names are those that any of the reports has, sorted.
+func names(reports []report, of func(report) iter.Seq[string]) []string {
+	var all []string
+	for _, r := range reports {
+		all = slices.AppendSeq(all, of(r))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // A zero was not measured.

@@ -121,21 +121,17 @@ func (l *lab) createToken() string {
 	if err != nil {
 		l.Fatal(err)
 	}
-	made := ""
-	l.eventually("a join token", func() error { // a new cluster is being set up for a while
-		var out, errs bytes.Buffer
-		code := command.Run(l.within(answerWithin), []string{
-			"-n", l.machine.Address(device.APIPort), "--fingerprint", fingerprint, "--key", l.dev.KeyPath(), "--contexts", filepath.Join(l.dev.Dir, "contexts.yaml"),
-			"--timeout", "1m", "token", "create", "--description", "boottest",
-		}, command.Environment{
-			In: strings.NewReader(""), Out: &out, Err: &errs, Getenv: func(string) string { return "" }, Home: l.dev.Dir, ConfigDir: l.dev.Dir,
-		})
-		made = strings.TrimSpace(out.String())
-		if _, err := token.Parse(made); err != nil || code != 0 {
-			return fmt.Errorf("coraclectl token create: exit code %d, %v: %s", code, err, errs.String())
-		}
-		return nil
+	var out, errs bytes.Buffer
+	code := command.Run(l.within(answerWithin), []string{
+		"-n", l.machine.Address(device.APIPort), "--fingerprint", fingerprint, "--key", l.dev.KeyPath(), "--contexts", filepath.Join(l.dev.Dir, "contexts.yaml"),
+		"--timeout", "1m", "token", "create", "--description", "boottest",
+	}, command.Environment{
+		In: strings.NewReader(""), Out: &out, Err: &errs, Getenv: func(string) string { return "" }, Home: l.dev.Dir, ConfigDir: l.dev.Dir,
 	})
+	made := strings.TrimSpace(out.String())
+	if _, err := token.Parse(made); err != nil || code != 0 {
+		l.Fatalf("coraclectl token create: exit code %d, %v: %s", code, err, errs.String())
+	}
 	return made
 }
 

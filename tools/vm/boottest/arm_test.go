@@ -20,13 +20,13 @@ func TestARM64(t *testing.T) {
 	})
 }
 
-// TestARMHF boots the image for 32-bit ARM, from U-Boot on, to a Ready node with a pod on it, and shuts it down. The pod comes with the machine's
+// TestARMHF boots the image for 32-bit ARM, from U-Boot on, with 1 GiB to a Ready node with a pod on it, and shuts it down. The pod comes with the machine's
 // config and is heard on the console, and there is one processor, no network and no add-on: QEMU is several times as slow with 32-bit ARM
 // as with the others, the more so with two processors: it spends its time on translating addresses anew. `make test-all` has network and add-ons.
 func TestARMHF(t *testing.T) {
 	flashedLab(t, "armhf", image(t, "armhf"), diskSize, func(l *lab) {
 		config, spec := configuredPod, l.standard()
-		spec.CPUs = 1
+		spec.CPUs, spec.Memory = 1, 1024
 		if !all() {
 			config += "  addons: {coredns: {enabled: false}, devices: {enabled: false}}\n"
 			spec.Network, spec.Forward = machine.None, nil
@@ -39,6 +39,7 @@ func TestARMHF(t *testing.T) {
 			l.waitForCoreDNS()
 			l.sub("Architecture", func(l *lab) { testArchitecture(l, "arm") })
 		}
+		l.hadMemory()
 		l.sub("PowerButton", testPowerButton)
 	})
 }

@@ -25,8 +25,14 @@ func TestSmallMachine(t *testing.T) {
 		l.apply("workload.yaml")
 		l.wait("rollout", "status", "deployment/web")
 		l.waitForCoreDNS()
-		if lines := l.machine.Console.Matching(console.OutOfMemory); len(lines) > 0 {
-			l.Errorf("the machine ran out of memory: %q", lines)
-		}
+		l.hadMemory()
 	})
+}
+
+// hadMemory looks whether there was enough.
+func (l *lab) hadMemory() {
+	l.Helper()
+	if lines := l.machine.Console.Matching(console.OutOfMemory); len(lines) > 0 {
+		l.Errorf("the machine ran out of memory: %q", lines)
+	}
 }
