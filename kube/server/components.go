@@ -14,7 +14,7 @@ import (
 const controllerManagerName = "kube-controller-manager"
 
 // What can wait for the node, and controller-manager until the processors have time, does not wait for ever: a machine that is always busy
-// needs it too.
+// needs it too. The limit is the least [worker.Worker.Patience].
 const controllersLook, controllersLimit = 300 * time.Millisecond, 6 * time.Second
 
 // ControlPlane is the control plane's components, in start order.
@@ -92,7 +92,7 @@ func (s *Server) afterPods(c component.Component) component.Component {
 	c.Ready = started.Ready
 	c.Run = func(ctx context.Context) error {
 		s.awaitNode(ctx)
-		worker.WaitIdle(ctx, controllersLook, controllersLimit)
+		s.WaitIdle(ctx, controllersLook, controllersLimit)
 		started.Set()
 		return run(ctx)
 	}
@@ -111,7 +111,7 @@ func (s *Server) afterNode(c component.Component) component.Component {
 
 // awaitNode waits until the node is Ready, but not for long: one that brings its own CNI is not, without controllers.
 func (s *Server) awaitNode(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, controllersLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.Patience(controllersLimit))
 	defer cancel()
 	_ = s.Cluster().WaitForNode(ctx, status.IsReady)
 }
@@ -143,7 +143,7 @@ func (s *Server) manifests(after string) component.Component {
 		Name: "manifests", After: []string{after}, Ready: applied.Ready, Optional: true,
 		Run: func(ctx context.Context) error {
 			if len(s.Settings.Manifests) == 0 {
-				worker.WaitIdle(ctx, worker.ImagesLook, worker.ImagesLimit)
+				s.WaitIdle(ctx, worker.ImagesLook, worker.ImagesLimit)
 			}
 			return manifests.Run(ctx, s.Client, manifests.Config{
 				Manifests: s.Settings.Manifests, CacheDir: s.paths.manifests(), Ready: applied.Set,

@@ -16,7 +16,8 @@ import (
 	"github.com/coracle-os/coracle/kube/node"
 )
 
-// Images can wait until the processors have time, but not for ever: a machine that is always busy needs them too.
+// Images can wait until the processors have time, but not for ever: a machine that is always busy needs them too. The limit is the
+// least [Worker.Patience].
 const (
 	ImagesLook  = time.Second
 	ImagesLimit = 30 * time.Second
@@ -52,7 +53,7 @@ func (w *Worker) Network(api string, after ...string) []component.Component {
 func (w *Worker) Images() component.Component {
 	return component.Component{
 		Name: "images", After: []string{"small-images", Flannel}, OneShot: true, Optional: true, Run: func(ctx context.Context) error {
-			WaitIdle(ctx, ImagesLook, ImagesLimit)
+			w.WaitIdle(ctx, ImagesLook, ImagesLimit)
 			return w.importImages(images.All)(ctx)
 		},
 	}

@@ -12,8 +12,25 @@ const (
 	idleInARow = 2
 )
 
-// WaitIdle waits until the processors have had time to spare in two looks in a row, each after every, for at most limit.
-func WaitIdle(ctx context.Context, every, limit time.Duration) {
+// longestPatience ends what an agent would wait that was without its servers for long.
+const longestPatience = 2 * time.Minute
+
+// Patience is how long what can wait is kept back for the sake of the node and its pods: at least that long, and for half of the time
+// since the start, which is longer where all takes longer.
+func (w *Worker) Patience(least time.Duration) time.Duration {
+	return patience(least, time.Since(w.started))
+}
+
+func patience(least, sinceStart time.Duration) time.Duration {
+	return max(least, min(sinceStart/2, longestPatience))
+}
+
+// WaitIdle waits until the processors have had time to spare in two looks in a row, each after every; at most for [Worker.Patience].
+func (w *Worker) WaitIdle(ctx context.Context, every, least time.Duration) {
+	waitIdle(ctx, every, w.Patience(least))
+}
+
+func waitIdle(ctx context.Context, every, limit time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	before, err := processorTime()

@@ -1,6 +1,22 @@
 package worker
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
+
+func TestPatience(t *testing.T) {
+	for _, c := range []struct{ least, sinceStart, want time.Duration }{
+		{6 * time.Second, 0, 6 * time.Second},
+		{6 * time.Second, 40 * time.Second, 20 * time.Second},
+		{30 * time.Second, 40 * time.Second, 30 * time.Second},
+		{6 * time.Second, time.Hour, longestPatience},
+	} {
+		if got := patience(c.least, c.sinceStart); got != c.want {
+			t.Errorf("%v at least, %v after the start: %v, want %v", c.least, c.sinceStart, got, c.want)
+		}
+	}
+}
 
 func TestIdleSince(t *testing.T) {
 	before, err := parseProcessorTime("cpu  100 10 50 1000 20 0 5 0 0 0\ncpu0 1 2 3 4 5 6 7 0 0 0\n")

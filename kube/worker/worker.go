@@ -27,6 +27,7 @@ type Worker struct {
 	Client *rest.Config // of our own parts
 
 	cluster atomic.Pointer[status.Cluster]
+	started time.Time
 }
 
 // Cluster is this node and its pods, as the API has them; nil: it is not known yet.
@@ -43,6 +44,7 @@ const (
 
 // Run runs the components until one fails or a request comes, then stops what is left in order.
 func (w *Worker) Run(ctx context.Context, components []component.Component, requests <-chan process.Request) error {
+	w.started = time.Now()
 	group, err := component.Start(ctx, components, w.Recorder)
 	if err != nil {
 		return err
