@@ -65,6 +65,9 @@ func TestMarkdown(t *testing.T) {
 		Bytes:  sizes{ImageZst: 98_700_000, Binaries: map[string]int64{"kube": 200_000_000}},
 	}
 	arm := report{Arch: "arm64", Seconds: seconds{PodRunning: 60}, Memory: memory{Processes: map[string]float64{"kube": 180, "shim": 9}}}
+	if alone := markdown(arm); !strings.HasPrefix(alone, "|  | arm64 |\n|---|---|\n") {
+		t.Errorf("there was no baseline:\n%s", alone)
+	}
 	got := markdown(r, arm)
 	for _, want := range []string{
 		"|  | amd64 | arm64 | amd64, baseline |\n|---|---|---|---|\n",

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// markdown is the reports of several architectures beside each other, as tables for docs/benchmarks.md. The baseline is the first one's.
+// markdown is the reports of several architectures beside each other, as tables for docs/benchmarks.md; and the first one's baseline, if
+// it was measured.
 func markdown(reports ...report) string {
 	var b strings.Builder
 	first := reports[0]
@@ -25,7 +26,13 @@ func markdown(reports ...report) string {
 		b.WriteString(strings.Repeat("|---", 1+len(reports)+len(last)) + "|\n")
 	}
 
-	head("", first.Arch+", baseline")
+	withBaseline := func(cell string) []string {
+		if first.Baseline == (baseline{}) {
+			return nil
+		}
+		return []string{cell}
+	}
+	head("", withBaseline(first.Arch+", baseline")...)
 	for _, line := range []struct {
 		what     string
 		value    func(report) string
@@ -44,7 +51,7 @@ func markdown(reports ...report) string {
 		{"compressed image", func(r report) string { return inMB(r.Bytes.ImageZst) }, ""},
 		{"root file system", func(r report) string { return inMB(r.Bytes.Root) }, ""},
 	} {
-		row(line.what, line.value, line.baseline)
+		row(line.what, line.value, withBaseline(line.baseline)...)
 	}
 
 	b.WriteByte('\n')
