@@ -21,10 +21,6 @@ import (
 	"github.com/coracle-os/coracle/kube/worker"
 )
 
-// settleDelay is how long after the first moment of a ready node the start is over for the memory collector: by then the
-// add-ons' pods run too.
-const settleDelay = 20 * time.Second
-
 // warmMemory is the size of a machine, in bytes, on which a few MiB of garbage are worth a second of the start.
 const warmMemory = 900 * process.Mebibyte
 
@@ -68,7 +64,7 @@ func run(args []string) {
 		exit.With(exit.Failed, err.Error())
 	}
 	ctx := context.Background()
-	go settleWhenReady(ctx, m, gc)
+	go tendMemory(ctx, m, gc)
 	if err := m.Run(ctx, asked); err != nil {
 		exit.With(exit.Failed, err.Error())
 	}
@@ -90,12 +86,11 @@ func newMachine(settings control.Settings, memory int64) (machine, error) {
 	return server.New(settings, server.Paths{Paths: paths})
 }
 
-// settleWhenReady settles the collector. A node that does not become Ready, because its CNI is still to be installed, has
+// tendMemory tends the memory collector once the start is over. A node that does not become Ready, because its CNI is still to be installed, has
 // started all the same.
-func settleWhenReady(ctx context.Context, m machine, gc process.Collector) {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	_ = m.WaitForNode(ctx, status.IsReady)
-	time.Sleep(settleDelay)
-	gc.Settle()
+func tendMemory(ctx context.Context, m machine, gc process.Collector) {
+	limited, cancel := context.WithTimeout(ctx, startLimit)
+	_ = m.WaitForNode(limited, status.IsReady)
+	cancel()
+	gc.Tend(ctx)
 }

@@ -15,8 +15,8 @@ const Mebibyte = 1 << 20
 
 // Collector is how the Go runtime trades memory for work.
 type Collector struct {
-	percent  int   // GOGC once the node is up: how much garbage may pile up on the live heap, in percent of it
-	starting int   // GOGC until then
+	percent  int   // GOGC while there is little to do: how much garbage may pile up on the live heap, in percent of it
+	starting int   // GOGC during the start, and at most
 	limit    int64 // GOMEMLIMIT in bytes: near it the collector works harder
 }
 
@@ -47,12 +47,6 @@ func (c Collector) Apply() {
 	debug.SetGCPercent(c.starting)
 	debug.SetMemoryLimit(c.limit)
 	slog.Info("memory", "limit_mib", c.limit/Mebibyte, "gogc", c.percent, "gogc_starting", c.starting)
-}
-
-// Settle sets the collector for the long run and gives back what the start has left over.
-func (c Collector) Settle() {
-	debug.SetGCPercent(c.percent)
-	debug.FreeOSMemory()
 }
 
 // MachineMemory is MemTotal in bytes.

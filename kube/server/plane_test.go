@@ -60,7 +60,7 @@ func runChild(dir string) {
 	if settings.MemoryBytes > 0 {
 		gc := process.CollectorFor(settings.MemoryBytes)
 		gc.Apply()
-		time.AfterFunc(15*time.Second, gc.Settle)
+		go gc.Tend(context.Background())
 	}
 	s, err := New(settings, testPaths(dir))
 	if err != nil {
