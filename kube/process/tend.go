@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	tendInterval = 10 * time.Second
+	tendInterval = 20 * time.Second
 	costly       = 0.10 // share of the processors' time: collecting takes it from pods and from what allocates
 	cheap        = 0.03
 )
