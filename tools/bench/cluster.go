@@ -147,7 +147,7 @@ func (c *cluster) heapProfile(ctx context.Context) ([]byte, error) {
 
 // sample looks at the machine through the pod.
 func (c *cluster) sample(ctx context.Context) (sample, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute) // emulated 32-bit ARM took more than one
 	defer cancel()
 	request := c.client.CoreV1().RESTClient().Post().Namespace(metav1.NamespaceDefault).Resource("pods").Name(podName).
 		SubResource("exec").VersionedParams(&corev1.PodExecOptions{
