@@ -14,9 +14,8 @@ const (
 	cheap        = 0.03
 )
 
-// Tend lets garbage pile up as little as the processors can afford, until ctx ends: with GOGC at its least a process that is busy, such as
-// with the unpacking of an image or with many new pods, would do little but collect on a small machine. GOMEMLIMIT holds all the while.
-// What the start has left over is given back once there is little to do.
+// Tend lets garbage pile up as little as the processors can afford, until ctx ends: with GOGC at its least a small machine collects after every
+// 11 MiB that are allocated, also while it unpacks an image or starts many pods. GOMEMLIMIT holds all the while. What the start has left over is given back once there is little to do.
 func (c Collector) Tend(ctx context.Context) {
 	ticker := time.NewTicker(tendInterval)
 	defer ticker.Stop()
