@@ -15,7 +15,8 @@ const (
 )
 
 // Tend lets garbage pile up as little as the processors can afford, until ctx ends: with GOGC at its least a small machine collects after every
-// 11 MiB that are allocated, also while it unpacks an image or starts many pods. GOMEMLIMIT holds all the while. What the start has left over is given back once there is little to do.
+// 11 MiB that are allocated, also while it unpacks an image or starts many pods. GOMEMLIMIT holds all the while. What the start has left
+// over is given back once there is little to do.
 func (c Collector) Tend(ctx context.Context) {
 	ticker := time.NewTicker(tendInterval)
 	defer ticker.Stop()
