@@ -66,7 +66,7 @@ func Hook() {
 	}
 	logger := textlogger.NewLogger(textlogger.NewConfig(textlogger.Output(last)))
 	klog.SetLoggerWithOptions(logger, klog.ContextualLogger(true), klog.WriteKlogBuffer(func(line []byte) { _, _ = last.Write(line) }))
-	klog.OsExit = func(int) { With(Failed, last.reason("klog")) }
+	klog.OsExit = func(int) { With(Failed, last.reason()) }
 	logrus.SetOutput(os.Stderr)
 	logrus.AddHook(fatalEntry{})
 }
@@ -95,24 +95,26 @@ type lastFatal struct {
 }
 
 func (l *lastFatal) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	if bytes.HasPrefix(p, []byte("F")) || bytes.HasPrefix(p, []byte("E")) && !strings.HasPrefix(l.line, "F") {
-		l.line = string(p)
+	if fatal := bytes.HasPrefix(p, []byte("F")); fatal || bytes.HasPrefix(p, []byte("E")) {
+		l.mu.Lock()
+		if fatal || !strings.HasPrefix(l.line, "F") {
+			l.line = string(p)
+		}
+		l.mu.Unlock()
 	}
-	l.mu.Unlock()
 	return l.out.Write(p)
 }
 
-func (l *lastFatal) reason(source string) string {
+func (l *lastFatal) reason() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case strings.HasPrefix(l.line, "F"):
 		return "fatal: " + l.line
 	case l.line != "":
-		return source + " ended the process after: " + l.line
+		return "klog ended the process after: " + l.line
 	}
-	return source + " ended the process without a reason"
+	return "klog ended the process without a reason"
 }
 
 // oneLine joins the lines of s, so that the reason stays the last line of the log.
