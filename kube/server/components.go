@@ -6,6 +6,7 @@ import (
 
 	"github.com/coracle-os/coracle/kube/addons"
 	"github.com/coracle-os/coracle/kube/component"
+	"github.com/coracle-os/coracle/kube/flannel"
 	"github.com/coracle-os/coracle/kube/manifests"
 	"github.com/coracle-os/coracle/kube/status"
 	"github.com/coracle-os/coracle/kube/worker"
@@ -109,9 +110,13 @@ func (s *Server) afterNode(c component.Component) component.Component {
 	return c
 }
 
-// awaitNode waits until the node is Ready, but not for long: one that brings its own CNI is not, without controllers.
+// awaitNode waits until the node is Ready, but not for long where it brings its own CNI: it may not be, without controllers.
 func (s *Server) awaitNode(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, s.Patience(controllersLimit))
+	limit := controllersLimit
+	if s.Settings.Flannel.Backend != flannel.None {
+		limit = s.Patience(limit)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	_ = s.Cluster().WaitForNode(ctx, status.IsReady)
 }
