@@ -108,7 +108,7 @@ func render(v values) ([]*unstructured.Unstructured, error) {
 		}
 		objects, err := a.render(v)
 		if err != nil {
-			return nil, fmt.Errorf("add-on %s: %w", a.name, err)
+			return nil, err
 		}
 		out = append(out, objects...)
 	}
@@ -118,11 +118,11 @@ func render(v values) ([]*unstructured.Unstructured, error) {
 func (a addon) render(v values) ([]*unstructured.Unstructured, error) {
 	objects, err := renderFile("manifests/"+a.name+".yaml", v)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("add-on %s: %w", a.name, err)
 	}
 	for _, o := range objects {
 		if err := mark(o, a.name); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("add-on %s: %w", a.name, err)
 		}
 	}
 	return objects, nil

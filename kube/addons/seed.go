@@ -22,7 +22,7 @@ func Seeds(c Config) ([]Seed, error) {
 		}
 		objects, err := a.render(values{Config: c})
 		if err != nil {
-			return nil, fmt.Errorf("add-on %s: %w", a.name, err)
+			return nil, err
 		}
 		for _, o := range objects {
 			k, err := kindOf(o)

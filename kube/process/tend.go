@@ -59,14 +59,13 @@ type collection struct{ taken, all float64 }
 
 func collected() collection {
 	samples := []metrics.Sample{
-		{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"},
-		{Name: "/cpu/classes/gc/mark/dedicated:cpu-seconds"},
-		{Name: "/cpu/classes/gc/pause:cpu-seconds"},
+		{Name: "/cpu/classes/gc/total:cpu-seconds"},
+		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"}, // nobody else wanted it
 		{Name: "/cpu/classes/total:cpu-seconds"},
 	}
 	metrics.Read(samples)
 	seconds := func(i int) float64 { return samples[i].Value.Float64() }
-	return collection{taken: seconds(0) + seconds(1) + seconds(2), all: seconds(3)}
+	return collection{taken: seconds(0) - seconds(1), all: seconds(2)}
 }
 
 // share is the share of the time since an earlier look, 0 to 1; 0 when nothing was collected since.

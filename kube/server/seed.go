@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/coracle-os/coracle/kube/addons"
@@ -19,11 +18,8 @@ func (s *Server) seed(create func(key string, value []byte) error) error {
 	var more []controlplane.Seed
 	for _, seed := range seeds {
 		kind := seed.Object.GroupVersionKind()
-		object, err := scheme.Scheme.New(kind)
+		object, err := scheme.Scheme.ConvertToVersion(seed.Object, kind.GroupVersion())
 		if err != nil {
-			return fmt.Errorf("add-on's object %s: %w", seed.Object.GetName(), err)
-		}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(seed.Object.Object, object); err != nil {
 			return fmt.Errorf("add-on's object %s %s: %w", kind.Kind, seed.Object.GetName(), err)
 		}
 		more = append(more, controlplane.Seed{Resource: seed.Resource, Version: kind.GroupVersion(), Kind: kind.Kind, Object: object.(controlplane.Object)})
