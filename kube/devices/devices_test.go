@@ -91,23 +91,23 @@ func TestNodes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := Config{Dev: dev, IsDevice: fs.FileMode.IsRegular}
+	c := Config{Dev: dev, Mountinfo: os.DevNull, IsDevice: fs.FileMode.IsRegular}
 	for name, want := range map[string][]string{
 		"serial": {"ttyUSB0", "ttyUSB1", "ttyACM0"}, "usb": {"bus/usb/001/004", "bus/usb/002/003"}, "gpio": nil,
 	} {
-		if got := c.nodes(resource(t, name)); !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %v, want %v", name, got, want)
+		if got, err := c.nodes(resource(t, name)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
 		}
 	}
-	if got := (Config{Dev: dev}).nodes(resource(t, "serial")); got != nil {
-		t.Errorf("%v are no device nodes", got)
+	if got, err := (Config{Dev: dev}).nodes(resource(t, "serial")); err != nil || got != nil {
+		t.Errorf("%v are no device nodes: %v", got, err)
 	}
 }
 
 func TestCharacterDevices(t *testing.T) {
 	c := Config{Dev: "/dev"}
-	if got := c.nodes(Resource{Nodes: []string{"null", "fd", "pts"}}); !reflect.DeepEqual(got, []string{"null"}) {
-		t.Errorf("got %v, want null alone", got)
+	if got, err := c.nodes(Resource{Nodes: []string{"null", "fd", "pts"}}); err != nil || !slices.Equal(got, []string{"null"}) {
+		t.Errorf("got %v, %v, want null alone", got, err)
 	}
 }
 

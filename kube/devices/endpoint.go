@@ -124,7 +124,10 @@ func (e *endpoint) Allocate(_ context.Context, request *v1beta1.AllocateRequest)
 
 // specs looks at /dev itself: the kubelet may not know yet that a device was pulled out.
 func (e *endpoint) specs(ids []string) ([]*v1beta1.DeviceSpec, error) {
-	nodes := e.config.nodes(e.resource)
+	nodes, err := e.config.nodes(e.resource)
+	if err != nil {
+		return nil, err
+	}
 	devices := e.resource.devices(nodes)
 	for _, id := range ids {
 		if !slices.Contains(devices, id) {
@@ -135,16 +138,17 @@ func (e *endpoint) specs(ids []string) ([]*v1beta1.DeviceSpec, error) {
 			return nil, fmt.Errorf("%s: device %s is not there; plugged in: %s", e.resource.FullName(), id, there)
 		}
 	}
+	host := e.config.Dev
 	switch {
 	case e.resource.Folder != "":
-		nodes = []string{e.resource.Folder} // containerd takes all that is in it
+		host, nodes = e.config.Folders, []string{e.resource.Folder} // containerd takes all that is in it
 	case e.resource.Shares == 0:
 		nodes = ids
 	}
 	var specs []*v1beta1.DeviceSpec
 	for _, name := range nodes {
 		specs = append(specs, &v1beta1.DeviceSpec{
-			HostPath: filepath.Join(e.config.Dev, name), ContainerPath: "/dev/" + name, Permissions: "rw",
+			HostPath: filepath.Join(host, name), ContainerPath: "/dev/" + name, Permissions: "rw",
 		})
 	}
 	return specs, nil

@@ -14,18 +14,31 @@ import (
 )
 
 // nodes are the resource's that are there now, by their names below /dev.
-func (c Config) nodes(r Resource) []string {
+func (c Config) nodes(r Resource) ([]string, error) {
+	nodes, err := c.all(r)
+	return slices.DeleteFunc(nodes, func(name string) bool { return !r.has(name) }), err
+}
+
+// all are the nodes that fit the resource's patterns, those that do not count too; but none that the machine has mounted.
+func (c Config) all(r Resource) ([]string, error) {
 	var nodes []string
 	for _, pattern := range r.Nodes {
 		names, _ := fs.Glob(os.DirFS(c.Dev), pattern) // what cannot be read is not there
 		for _, name := range names {
 			info, err := os.Lstat(filepath.Join(c.Dev, name))
-			if err == nil && c.isDevice(info.Mode()) && r.has(name) {
+			if err == nil && c.isDevice(info.Mode()) {
 				nodes = append(nodes, name)
 			}
 		}
 	}
-	return nodes
+	if !r.Disks || len(nodes) == 0 {
+		return nodes, nil
+	}
+	mounted, err := c.mounted()
+	if err != nil {
+		return nil, fmt.Errorf("%s: which disks are in use: %w", r.FullName(), err)
+	}
+	return slices.DeleteFunc(nodes, func(name string) bool { return mounted[name] }), nil
 }
 
 func (c Config) isDevice(mode fs.FileMode) bool {

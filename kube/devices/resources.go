@@ -19,10 +19,11 @@ const Domain = "coracle.dev"
 type Resource struct {
 	Name   string   // below [Domain]
 	Nodes  []string // below /dev, patterns of [path.Match]
-	Except []string // of Nodes
-	// Folder of /dev that containers get in place of the nodes, if it is set: whatever is in it at each of their starts. The nodes of
-	// others are remembered by the kubelet for as long as the pod lives.
+	Except []string // of Nodes: containers get them, and they do not count
+	// Folder of /dev that containers get in place of the nodes, if it is set: what there is of Nodes at each of their starts. The nodes
+	// of others are remembered by the kubelet for as long as the pod lives.
 	Folder string
+	Disks  bool // Nodes may be those of disks: the ones that are mounted are kept back
 	// Shares is how many containers may have the devices at the same time; each of them has all nodes. 0: each node is a device of
 	// its own, and one container's only.
 	Shares int
@@ -45,7 +46,7 @@ var Resources = []Resource{
 	{Name: "spi", Nodes: []string{"spidev*"}, Shares: shares},
 	{Name: "serial", Nodes: []string{"ttyUSB*", "ttyACM*"}},
 	// A device gets another number whenever it is plugged in. 001 is a bus' root hub, which is always there, so it does not count.
-	{Name: "usb", Nodes: []string{"bus/usb/*/*"}, Except: []string{"bus/usb/*/001"}, Folder: "bus/usb", Shares: shares},
+	{Name: "usb", Nodes: []string{"bus/usb/*/*"}, Except: []string{"bus/usb/*/001"}, Folder: "bus/usb", Disks: true, Shares: shares},
 	// A camera is several nodes: for pictures, for what belongs to them, and for how its parts are connected.
 	{Name: "video", Nodes: []string{"video*", "media*"}, Shares: shares},
 	{Name: "render", Nodes: []string{"dri/renderD*"}, Shares: shares}, // without card*, which is the screen

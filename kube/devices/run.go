@@ -16,9 +16,13 @@ import (
 // Config is where devices and the kubelet are.
 type Config struct {
 	Dev       string // /dev
+	Sys       string // /sys
+	Mountinfo string // proc_pid_mountinfo(5)
 	PluginDir string // of device plugins, where the kubelet has its socket
-	// IsDevice says which files are device nodes. nil: character devices.
+	Folders   string // where those of resources are made; see [Resource]
+	// IsDevice says which files are device nodes, and Clone makes another one for a device. nil: character devices, mknod(2).
 	IsDevice func(fs.FileMode) bool
+	Clone    func(node, clone string) error
 	// Report is told what does not work, or not yet; nil: all is well.
 	Report func(problems []string)
 }
@@ -76,7 +80,14 @@ func (p *plugin) look(ctx context.Context) (errs []error) {
 	}
 	var fresh []func() error
 	for _, r := range Resources {
-		nodes := p.nodes(r)
+		nodes, err := p.nodes(r)
+		if err == nil && r.Folder != "" {
+			err = p.fillFolder(r)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		if e := p.endpoints[r.Name]; e != nil {
 			e.set(nodes)
 		} else if len(nodes) > 0 {

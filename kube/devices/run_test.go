@@ -26,6 +26,7 @@ const patience = 30 * time.Second
 // machine is a folder that is taken for /dev, and one that the kubelet has its socket in.
 type machine struct {
 	dev, plugins string
+	folders      string
 	problems     chan []string
 	ended        chan error
 	stop         context.CancelFunc
@@ -40,7 +41,7 @@ func start(t *testing.T, nodes ...string) *machine {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	m := &machine{
-		dev: filepath.Join(dir, "dev"), plugins: filepath.Join(dir, "plugins"),
+		dev: filepath.Join(dir, "dev"), plugins: filepath.Join(dir, "plugins"), folders: filepath.Join(dir, "folders"),
 		problems: make(chan []string, 100), ended: make(chan error, 1),
 	}
 	if err := os.Mkdir(m.dev, 0o755); err != nil {
@@ -56,7 +57,8 @@ func start(t *testing.T, nodes ...string) *machine {
 	m.stop = cancel
 	go func() {
 		m.ended <- Run(ctx, Config{
-			Dev: m.dev, PluginDir: m.plugins, IsDevice: fs.FileMode.IsRegular, Report: func(problems []string) { m.problems <- problems },
+			Dev: m.dev, Mountinfo: os.DevNull, PluginDir: m.plugins, Folders: m.folders,
+			IsDevice: fs.FileMode.IsRegular, Clone: os.Link, Report: func(problems []string) { m.problems <- problems },
 		})
 	}()
 	return m
@@ -201,6 +203,9 @@ func TestDevicesComeAndGo(t *testing.T) {
 	m.unplug(t, "bus/usb/001/002")
 	m.unplug(t, "bus/usb/001/003")
 	k.expect(t, "coracle.dev/usb")
+	if got := files(t, m.folders); !slices.Equal(got, []string{"bus/usb/001/001"}) {
+		t.Errorf("the folder of USB has %v, want the root hub alone", got)
+	}
 
 	m.stop()
 	if err := receive(t, m.ended, "the end"); err != nil {
@@ -209,6 +214,21 @@ func TestDevicesComeAndGo(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(m.plugins, "coracle-*")); left != nil {
 		t.Errorf("%v are left behind", left)
 	}
+}
+
+// files are those below a folder.
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 func TestAllocate(t *testing.T) {
@@ -257,7 +277,11 @@ func TestAllocate(t *testing.T) {
 				var nodes []string
 				for _, d := range c.GetDevices() {
 					nodes = append(nodes, strings.TrimPrefix(d.GetContainerPath(), "/dev/"))
-					if want := filepath.Join(m.dev, nodes[len(nodes)-1]); d.GetHostPath() != want || d.GetPermissions() != "rw" {
+					host := m.dev
+					if tc.resource == "coracle.dev/usb" {
+						host = m.folders
+					}
+					if want := filepath.Join(host, nodes[len(nodes)-1]); d.GetHostPath() != want || d.GetPermissions() != "rw" {
 						t.Errorf("%v, want %s for reading and writing", d, want)
 					}
 				}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/coracle-os/coracle/kube/component"
 	"github.com/coracle-os/coracle/kube/devices"
@@ -18,7 +19,7 @@ func (w *Worker) Devices(after ...string) component.Component {
 				return nil
 			}
 			return devices.Run(ctx, devices.Config{
-				Dev: "/dev", PluginDir: w.Paths.Plugins,
+				Dev: "/dev", Sys: "/sys", Mountinfo: "/proc/self/mountinfo", PluginDir: w.Paths.Plugins, Folders: filepath.Join(w.Paths.Run, "devices"),
 				Report: func(problems []string) { w.Recorder.SetProblems("devices", problems) },
 			})
 		},

@@ -11,18 +11,19 @@ import (
 	"github.com/coracle-os/coracle/tools/vm/machine"
 )
 
-// TestDevices has a pod without privilege write to a serial adapter at USB, which another cannot have meanwhile.
+// TestDevices has a pod without privilege write to a serial adapter at USB, which another cannot have meanwhile. The stick that the machine
+// runs from is at USB too, and not for pods.
 func TestDevices(t *testing.T) {
 	onlyInAll(t)
 	serverLab(t, func(l *lab) {
 		spec := l.single()
-		spec.Adapter = true
+		spec.Adapter, spec.Stick = true, true
 		l.bootReady(spec)
 		l.apply("devices.yaml")
 		l.wait("wait", "--for=condition=Ready", "pod/meter")
 		l.sent("42 kWh")
-		if got, want := strings.TrimSpace(l.kubectl("logs", "meter")), "/dev/ttyUSB0"; got != want {
-			l.Errorf("of serial ports the pod sees %q, want %s", got, want)
+		if got, want := strings.TrimSpace(l.kubectl("logs", "meter")), "/dev/ttyUSB0\nQEMU USB SERIAL"; got != want {
+			l.Errorf("the pod sees %q, want %q", got, want)
 		}
 		l.apply("devices-second.yaml")
 		l.eventually("another pod waits for the port", func() error {
