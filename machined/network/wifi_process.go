@@ -27,20 +27,20 @@ func (f stationFiles) control() string { return filepath.Join(f.dir, "control") 
 func (f stationFiles) server() string  { return filepath.Join(f.control(), f.name) }
 
 // adopt connects to a wpa_supplicant of an earlier machined that has that config; nil: there is none.
-func (f stationFiles) adopt(config string) (*controlSocket, <-chan struct{}, error) {
+func (f stationFiles) adopt(config string) *controlSocket {
 	now, err := os.ReadFile(f.config())
 	if err != nil || string(now) != config {
-		return nil, nil, nil
+		return nil
 	}
 	c, err := dialControl(f.server(), f.client())
 	if err != nil {
-		return nil, nil, nil
+		return nil
 	}
 	if c.expect("PING", "PONG") != nil {
 		c.close()
-		return nil, nil, nil
+		return nil
 	}
-	return c, nil, nil
+	return c
 }
 
 // start runs a wpa_supplicant with that config, and connects to it. ended is closed when it has ended.

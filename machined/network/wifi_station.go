@@ -122,9 +122,11 @@ func (s *station) once(ctx context.Context) error {
 	s.mu.Lock()
 	config := s.config
 	s.mu.Unlock()
-	control, ended, err := s.files.adopt(config)
+	var ended <-chan struct{}
+	control := s.files.adopt(config)
 	if control == nil {
 		s.files.end(s.program)
+		var err error
 		if control, ended, err = s.files.start(ctx, s.program, config); err != nil {
 			return err
 		}
@@ -134,7 +136,7 @@ func (s *station) once(ctx context.Context) error {
 		s.files.end(s.program)
 		return err
 	}
-	err = s.follow(ctx, control, ended)
+	err := s.follow(ctx, control, ended)
 	if err != nil && ctx.Err() == nil {
 		s.files.end(s.program)
 	}

@@ -23,9 +23,6 @@ type Web struct {
 	tag    string // ETag or date of the file, so that parts are of the same
 }
 
-// headerWithin is how long a server may take to begin an answer.
-const headerWithin = 30 * time.Second
-
 // Open asks for a part of the file.
 func (w *Web) Open(ctx context.Context, offset, length int64) (body io.ReadCloser, whole bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL.String(), nil)

@@ -134,8 +134,7 @@ func TestFetch(t *testing.T) {
 // What was together is made again when a package is another.
 func TestTogetherFollowsPackages(t *testing.T) {
 	a := newArchive(t, map[string]string{"one": "", "two": ""}, "one/usr/lib/a", "two/usr/lib/b")
-	root, err := together([]debian.Package{a["one"], a["two"]})
-	if err != nil {
+	if _, err := together([]debian.Package{a["one"], a["two"]}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(filepath.Join(a["two"].Root, "usr/lib/b"), filepath.Join(a["two"].Root, "usr/lib/c")); err != nil {
@@ -143,7 +142,8 @@ func TestTogetherFollowsPackages(t *testing.T) {
 	}
 	two := a["two"]
 	two.SHA256 = "another"
-	if root, err = together([]debian.Package{a["one"], two}); err != nil {
+	root, err := together([]debian.Package{a["one"], two})
+	if err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(filepath.Join(root, "usr/lib"))
