@@ -174,8 +174,12 @@ func (l *lab) configure(config string) {
 
 // standard is the machine that most tests run on, with the volume that has the test's container image.
 func (l *lab) standard() machine.Spec {
+	cpus := 2
+	if l.arch == "armhf" {
+		cpus = 1 // QEMU is slower with two: it spends its time on translating addresses anew
+	}
 	return machine.Spec{
-		Arch: l.arch, Memory: 2048, CPUs: 2, Firmware: machine.UEFI, Network: machine.NAT, Forward: []int{nodePort},
+		Arch: l.arch, Memory: 2048, CPUs: cpus, Firmware: machine.UEFI, Network: machine.NAT, Forward: []int{nodePort},
 		Disks: []machine.Disk{{Path: l.volume(), ReadOnly: true}},
 	}
 }
