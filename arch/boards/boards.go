@@ -12,9 +12,11 @@ import (
 
 // Models are the Raspberry Pis that one image is for: of one architecture and flavour.
 type Models struct {
-	Config []string `yaml:"config"` // lines of config.txt
-	UBoot  []UBoot  `yaml:"u-boot"` // the one without a section first
-	List   []Model  `yaml:"models"`
+	Config   []string `yaml:"config"`   // lines of config.txt
+	Refused  []string `yaml:"refused"`  // sections of config.txt of models that the image is not for
+	Accepted []string `yaml:"accepted"` // sections of models that it is for, though they see one of Refused
+	UBoot    []UBoot  `yaml:"u-boot"`   // the one without a section first
+	List     []Model  `yaml:"models"`
 }
 
 // UBoot is one build of U-Boot.

@@ -76,6 +76,9 @@ func TestData(t *testing.T) {
 		var names, trees, files []string
 		for _, u := range m.UBoot {
 			files = append(files, u.File)
+			if slices.Contains(m.Refused, u.Section) {
+				t.Errorf("%s: [%s] is refused, and starts %s", goarch, u.Section, u.File)
+			}
 			if u.Section != "" && !slices.ContainsFunc(m.List, func(model Model) bool { return m.UBootOf(model) == u }) {
 				t.Errorf("%s: no model starts %s", goarch, u.File)
 			}
@@ -115,6 +118,21 @@ gpu_mem=32
 arm_64bit=1
 kernel=u-boot.bin
 
+[pi1]
+kernel=this-image-is-for-other-models
+
+[pi2]
+kernel=this-image-is-for-other-models
+
+[pi0]
+kernel=this-image-is-for-other-models
+
+[cm4s]
+kernel=this-image-is-for-other-models
+
+[pi02]
+kernel=u-boot.bin
+
 [all]
 `,
 		"arm": `# The firmware's settings. Those for Coracle are in machine.yaml and coracle/custom.cfg.
@@ -125,6 +143,12 @@ hdmi_force_hotplug=1
 gpu_mem=32
 arm_64bit=0
 kernel=u-boot.bin
+
+[pi1]
+kernel=this-image-is-for-other-models
+
+[pi0]
+kernel=this-image-is-for-other-models
 
 [pi2]
 kernel=u-boot-pi2.bin
