@@ -18,7 +18,14 @@ const (
 	cgroupPods     = "kubepods"
 )
 
-// makeCgroups enables every controller for the cgroups below the root and moves init into its own.
+// weights are the cgroups that init makes, and their shares of the processors (cpu.weight) when there is more to do than these can. All pods
+// together have what the kubelet gives kubepods by the number of processors: 39 for one, 156 for four. So pods that are always busy do not
+// keep Kubernetes from answering, and an upgrade that is unpacked does not either (docs/decisions/0160-starved-machines.md).
+var weights = []struct{ cgroup, weight string }{
+	{cgroupInit, "1000"}, {cgroupMachined, "200"}, {cgroupRuntime, "1000"},
+}
+
+// makeCgroups enables every controller for the cgroups below the root, makes them, and moves init into its own.
 func makeCgroups() error {
 	controllers, err := os.ReadFile(filepath.Join(cgroupRoot, "cgroup.controllers"))
 	if err != nil {
@@ -31,10 +38,13 @@ func makeCgroups() error {
 			errs = append(errs, fmt.Errorf("enable cgroup controller %s: %w", name, err))
 		}
 	}
-	for _, name := range []string{cgroupInit, cgroupMachined, cgroupRuntime} {
-		if err := os.Mkdir(filepath.Join(cgroupRoot, name), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	for _, w := range weights {
+		dir := filepath.Join(cgroupRoot, w.cgroup)
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			errs = append(errs, err)
+			continue
 		}
+		errs = append(errs, writeFile(filepath.Join(dir, "cpu.weight"), w.weight))
 	}
 	errs = append(errs, writeFile(filepath.Join(cgroupRoot, cgroupInit, "cgroup.procs"), "1"))
 	return errors.Join(errs...)

@@ -30,7 +30,8 @@ type Component struct {
 	// (or, when OneShot, once Run has returned).
 	Ready func(ctx context.Context) error
 	// Live is asked every [LiveInterval] once the component is ready. One that does not return nil [LivePatience] times in a row
-	// has failed, though it runs. nil: it lives as long as it runs.
+	// has failed, though it runs; [StarvedPatience] times if the process is starved, which a new start would make worse.
+	// nil: it lives as long as it runs.
 	Live func(ctx context.Context) error
 	// OneShot says that Run does a job and returns.
 	OneShot bool
@@ -47,6 +48,7 @@ const (
 	DefaultStopTimeout = 5 * time.Second
 	LiveInterval       = 10 * time.Second
 	LivePatience       = 12 // small machines under load are slow to answer
+	StarvedPatience    = 60
 	RetryAfter         = 10 * time.Second
 	RetryAtMost        = 5 * time.Minute
 )

@@ -23,6 +23,7 @@ type Group struct {
 	members  []*member // in start order
 	failed   chan error
 
+	starved                  func() bool
 	retryAfter, liveInterval time.Duration // shorter in tests
 }
 
@@ -35,16 +36,19 @@ type member struct {
 }
 
 // Start starts the components as soon as what they need is ready, and returns at once. Cancelling ctx cancels all of them
-// at the same time; use [Group.Stop] to stop them in order.
-func Start(ctx context.Context, components []Component, recorder Recorder) (*Group, error) {
-	return start(ctx, components, recorder, RetryAfter, LiveInterval)
+// at the same time; use [Group.Stop] to stop them in order. starved says whether the process mostly waits for a processor.
+func Start(ctx context.Context, components []Component, recorder Recorder, starved func() bool) (*Group, error) {
+	return start(ctx, components, recorder, starved, RetryAfter, LiveInterval)
 }
 
-func start(ctx context.Context, components []Component, recorder Recorder, retryAfter, liveInterval time.Duration) (*Group, error) {
+func start(ctx context.Context, components []Component, recorder Recorder, starved func() bool, retryAfter, liveInterval time.Duration) (*Group, error) {
 	if err := Validate(components); err != nil {
 		return nil, err
 	}
-	g := &Group{recorder: recorder, failed: make(chan error, len(components)), retryAfter: retryAfter, liveInterval: liveInterval}
+	g := &Group{
+		recorder: recorder, failed: make(chan error, len(components)),
+		starved: starved, retryAfter: retryAfter, liveInterval: liveInterval,
+	}
 	byName := map[string]*member{}
 	for _, c := range components {
 		m := &member{Component: c, ready: make(chan struct{}), done: make(chan struct{})}
@@ -131,7 +135,7 @@ wait:
 			g.markReady(m, started)
 			becameReady = nil
 			if m.Live != nil {
-				go watchLife(ctx, m, g.liveInterval, result)
+				go g.watchLife(ctx, m, result)
 			}
 		case err = <-result:
 			break wait
@@ -166,8 +170,8 @@ wait:
 }
 
 // watchLife puts an error into result when a component that is ready no longer lives.
-func watchLife(ctx context.Context, m *member, interval time.Duration, result chan<- error) {
-	ticker := time.NewTicker(interval)
+func (g *Group) watchLife(ctx context.Context, m *member, result chan<- error) {
+	ticker := time.NewTicker(g.liveInterval)
 	defer ticker.Stop()
 	for failed := 0; ; {
 		select {
@@ -182,7 +186,14 @@ func watchLife(ctx context.Context, m *member, interval time.Duration, result ch
 			failed = 0
 			continue
 		}
-		if failed++; failed == LivePatience {
+		failed++
+		switch {
+		case failed < LivePatience:
+		case failed < StarvedPatience && g.starved():
+			if failed == LivePatience {
+				slog.Warn("component does not live, and gets too little of the processors to say so", "component", m.Name, "error", err)
+			}
+		default:
 			result <- fmt.Errorf("it runs, but %d times in a row said: %w", failed, err)
 			return
 		}

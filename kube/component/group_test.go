@@ -89,7 +89,7 @@ func TestStartsAfterReadyAndStopsInReverse(t *testing.T) {
 			}
 		}},
 		{Name: "second", After: []string{"first"}, Run: untilCancelled},
-	}, &s)
+	}, &s, rich)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestFailureEndsTheGroup(t *testing.T) {
 	var s states
 	g, err := Start(t.Context(), []Component{
 		{Name: "broken", Run: func(context.Context) error { return errors.New("no disk") }},
-	}, &s)
+	}, &s, rich)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestFailureEndsTheGroup(t *testing.T) {
 
 func TestPanicIsAFailure(t *testing.T) {
 	var s states
-	g, _ := Start(t.Context(), []Component{{Name: "bug", Run: func(context.Context) error { panic("nil map") }}}, &s)
+	g, _ := Start(t.Context(), []Component{{Name: "bug", Run: func(context.Context) error { panic("nil map") }}}, &s, rich)
 	select {
 	case err := <-g.Failed():
 		if !strings.Contains(err.Error(), "nil map") {
@@ -145,7 +145,7 @@ func TestOptionalOneShotFailsAlone(t *testing.T) {
 		{Name: "images", OneShot: true, Optional: true, Run: func(context.Context) error { return errors.New("bad tar") }},
 		{Name: "job", OneShot: true, Run: func(context.Context) error { return nil }},
 		{Name: "kubelet", After: []string{"images", "job"}, Run: untilCancelled},
-	}, &s)
+	}, &s, rich)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestOptionalOneShotIsDoneAgain(t *testing.T) {
 			close(again)
 			return nil
 		}},
-	}, &s, time.Millisecond, LiveInterval)
+	}, &s, rich, time.Millisecond, LiveInterval)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,31 +190,47 @@ func TestOptionalOneShotIsDoneAgain(t *testing.T) {
 }
 
 func TestComponentThatNoLongerLives(t *testing.T) {
-	var s states
-	var asked int
-	g, err := start(t.Context(), []Component{
-		{Name: "hangs", Run: untilCancelled, Live: func(context.Context) error {
-			if asked++; asked == LivePatience {
-				return nil // once in time: it is left alone
+	for name, tc := range map[string]struct {
+		starved  func(asked int) bool
+		patience int
+	}{
+		"has processors":    {func(int) bool { return false }, LivePatience},
+		"is starved":        {func(int) bool { return true }, StarvedPatience},
+		"is fed later":      {func(asked int) bool { return asked < 30 }, 30},
+		"was starved early": {func(asked int) bool { return asked < LivePatience }, LivePatience},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s states
+			asked, before := 0, 0
+			g, err := start(t.Context(), []Component{
+				{Name: "hangs", Run: untilCancelled, Live: func(context.Context) error {
+					if asked++; before == 0 && asked == LivePatience {
+						asked, before = 0, 1
+						return nil // once in time: it is left alone
+					}
+					return errors.New("no answer")
+				}},
+			}, &s, func() bool { return tc.starved(asked) }, RetryAfter, time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
 			}
-			return errors.New("no answer")
-		}},
-	}, &s, RetryAfter, time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case err := <-g.Failed():
-		if !strings.HasPrefix(err.Error(), "hangs: ") || !strings.Contains(err.Error(), "no answer") {
-			t.Errorf("got %q", err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Fatal("failure was not reported")
-	}
-	if want := 2 * LivePatience; asked != want {
-		t.Errorf("asked %d times, want %d", asked, want)
+			select {
+			case err := <-g.Failed():
+				if !strings.HasPrefix(err.Error(), "hangs: ") || !strings.Contains(err.Error(), "no answer") {
+					t.Errorf("got %q", err)
+				}
+			case <-time.After(5 * time.Second):
+				t.Fatal("failure was not reported")
+			}
+			if asked != tc.patience {
+				t.Errorf("asked %d times, want %d", asked, tc.patience)
+			}
+		})
 	}
 }
+
+// rich is of a process that never waits for a processor.
+func rich() bool { return false }
 
 func TestStopLeavesAHangingComponentBehind(t *testing.T) {
 	release := make(chan struct{})
@@ -222,7 +238,7 @@ func TestStopLeavesAHangingComponentBehind(t *testing.T) {
 	var s states
 	g, _ := Start(t.Context(), []Component{
 		{Name: "hangs", StopTimeout: 10 * time.Millisecond, Run: func(context.Context) error { <-release; return nil }},
-	}, &s)
+	}, &s, rich)
 	waitFor(t, g.Ready("hangs"), "start")
 	start := time.Now()
 	g.Stop()

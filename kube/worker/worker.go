@@ -45,7 +45,7 @@ const (
 // Run runs the components until one fails or a request comes, then stops what is left in order.
 func (w *Worker) Run(ctx context.Context, components []component.Component, requests <-chan process.Request) error {
 	w.started = time.Now()
-	group, err := component.Start(ctx, components, w.Recorder)
+	group, err := component.Start(ctx, components, w.Recorder, process.Starved)
 	if err != nil {
 		return err
 	}
