@@ -22,7 +22,7 @@ const (
 // together have what the kubelet gives kubepods by the number of processors: 39 for one, 156 for four. So pods that are always busy do not
 // keep Kubernetes from answering, and an upgrade that is unpacked does not either (docs/decisions/0160-starved-machines.md).
 var weights = []struct{ cgroup, weight string }{
-	{cgroupInit, "1000"}, {cgroupMachined, "200"}, {cgroupRuntime, "1000"},
+	{cgroupInit, "1000"}, {cgroupMachined, "100"}, {cgroupRuntime, "400"},
 }
 
 // makeCgroups enables every controller for the cgroups below the root, makes them, and moves init into its own.
