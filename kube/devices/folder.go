@@ -14,17 +14,13 @@ import (
 // folder is where the resource's folder is, with the nodes that containers get.
 func (c Config) folder(r Resource) string { return filepath.Join(c.Folders, r.Folder) }
 
-// fillFolder has the resource's folder hold the nodes that may be given away, and no others. Nodes stay as they are: a name at USB is
+// fillFolder has the resource's folder hold nodes, which are all that may be given away, and no others. Nodes stay as they are: a name at USB is
 // always the same device number.
-func (c Config) fillFolder(r Resource) error {
-	nodes, err := c.all(r)
-	if err != nil {
-		return err
-	}
+func (c Config) fillFolder(r Resource, nodes []string) error {
 	if err := os.MkdirAll(c.folder(r), 0o755); err != nil {
 		return err
 	}
-	err = filepath.WalkDir(c.folder(r), func(file string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(c.folder(r), func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -8,22 +8,25 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 // mounted are the nodes at USB that the machine has file systems mounted from, by their names below /dev: disks, and the hubs that these
 // are plugged into. Who has such a node can take the disk away from the kernel, and write on it.
 func (c Config) mounted() (map[string]bool, error) {
-	text, err := os.ReadFile(c.Mountinfo)
+	f, err := os.Open(c.Mountinfo)
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
+	mounts, err := mountinfo.GetMountsFromReader(f, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Mountinfo, err)
+	}
 	nodes, seen := map[string]bool{}, map[string]bool{}
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) < 3 {
-			return nil, fmt.Errorf("%s: line %q is not one of proc_pid_mountinfo(5)", c.Mountinfo, line)
-		}
-		if number := fields[2]; !seen[number] {
+	for _, m := range mounts {
+		if number := fmt.Sprintf("%d:%d", m.Major, m.Minor); !seen[number] {
 			seen[number] = true
 			if err := c.usbOf(filepath.Join(c.Sys, "dev/block", number), nodes); err != nil {
 				return nil, err

@@ -15,8 +15,8 @@ import (
 
 // nodes are the resource's that are there now, by their names below /dev.
 func (c Config) nodes(r Resource) ([]string, error) {
-	nodes, err := c.all(r)
-	return slices.DeleteFunc(nodes, func(name string) bool { return !r.has(name) }), err
+	all, err := c.all(r)
+	return r.counted(all), err
 }
 
 // all are the nodes that fit the resource's patterns, those that do not count too; but none that the machine has mounted.

@@ -58,6 +58,11 @@ func (r Resource) FullName() string { return Domain + "/" + r.Name }
 // has is whether a node, by its name below /dev, is of the resource.
 func (r Resource) has(node string) bool { return matches(r.Nodes, node) && !matches(r.Except, node) }
 
+// counted are those of nodes that count; nodes is not used any more after it.
+func (r Resource) counted(nodes []string) []string {
+	return slices.DeleteFunc(nodes, func(node string) bool { return !r.has(node) })
+}
+
 // devices are the IDs of what the kubelet can give away, while the machine has these nodes.
 func (r Resource) devices(nodes []string) []string {
 	if r.Shares == 0 {

@@ -80,14 +80,15 @@ func (p *plugin) look(ctx context.Context) (errs []error) {
 	}
 	var fresh []func() error
 	for _, r := range Resources {
-		nodes, err := p.nodes(r)
+		all, err := p.all(r)
 		if err == nil && r.Folder != "" {
-			err = p.fillFolder(r)
+			err = p.fillFolder(r, all)
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
+		nodes := r.counted(all)
 		if e := p.endpoints[r.Name]; e != nil {
 			e.set(nodes)
 		} else if len(nodes) > 0 {
